@@ -1,0 +1,73 @@
+"""From exact network outputs to the coder's frequency tables.
+
+S uses a factorised prior: one table for each channel and each of 16 quality groups. F uses conditional Gaussians:
+64 tables by scale, picked by an integer threshold on the exact log2 scale. Tables are CompressAI's quantised
+cumulative frequencies, made once at export and shipped as integers; nothing of them is recomputed when decoding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hsc.rangecoder import FrequencyTables
+
+QUALITIES = 256
+"""Quality is a byte; the networks see quality / 256."""
+SEMANTIC_GROUP = 16
+"""S is quantised by the quality rounded down to a multiple of this, so that 16 sets of tables serve it."""
+SCALES = 64
+"""Gaussian tables ..."""
+SCALE_MIN, SCALE_STEP = -3.25, 0.1796875
+"""... whose log2 standard deviations start here and are this far apart (46/256, on the activation grid)."""
+
+
+def quality_value(quality: int) -> Tensor:
+    """Quality byte to the exact ``(1, 1)`` float64 that the networks take."""
+    return torch.tensor([[quality / QUALITIES]], dtype=torch.float64)
+
+
+def semantic_quality(quality: int) -> int:
+    """Quality byte by which S is quantised."""
+    return quality - quality % SEMANTIC_GROUP
+
+
+def scale_indexes(log2_scale: Tensor) -> Tensor:
+    """Exact log2 of scale over step to the nearest table, int64, clamped at both ends."""
+    nearest = torch.floor((log2_scale - SCALE_MIN) / SCALE_STEP + 0.5)
+    return nearest.clamp(0, SCALES - 1).long()
+
+
+def scale_table() -> list[float]:
+    """Standard deviations of the Gaussian tables, in steps."""
+    return [2 ** (SCALE_MIN + i * SCALE_STEP) for i in range(SCALES)]
+
+
+@dataclass(frozen=True)
+class EntropyTables:
+    """All frequency tables of a model."""
+
+    semantic: FrequencyTables
+    gaussian: FrequencyTables
+
+    @classmethod
+    def from_state(cls, state: dict[str, Tensor]) -> EntropyTables:
+        """From the tensors ``{semantic,gaussian}.{cdf,lengths,offsets}`` of a weights file, rows of cdf end to end."""
+
+        def tables(name: str) -> FrequencyTables:
+            flat, lengths, offsets = (
+                state[f"{name}.{part}"].numpy().astype(np.int32) for part in ("cdf", "lengths", "offsets")
+            )
+            cdf = np.zeros((len(lengths), lengths.max()), np.int32)
+            cdf[np.arange(lengths.max())[None] < lengths[:, None]] = flat
+            return FrequencyTables(cdf, lengths, offsets)
+
+        return cls(tables("semantic"), tables("gaussian"))
+
+    def semantic_indexes(self, quality: int, channels: int, positions: int) -> np.ndarray:
+        """Table of each S symbol, ``(channels * positions,)``."""
+        first = semantic_quality(quality) // SEMANTIC_GROUP * channels
+        return np.repeat(np.arange(first, first + channels), positions)

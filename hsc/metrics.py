@@ -1,0 +1,246 @@
+"""How good a restored face is, and what it cost.
+
+Plain functions on tensors (B, 3, H, W) in [-1, 1] come first; :class:`FaceMetrics` runs all of them on a picture
+and its restoration. Rates count every byte of the file.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from hsc import alignment, images
+from hsc.errors import FaceError, WeightsError
+from hsc.identity import IdentityNetwork, crop, crop_ffhq, five_points
+from hsc.lpips import LPIPS, FeatureStack
+
+_MAX_PSNR = 100.0
+
+
+def bpp(num_bytes: int, width: int = alignment.SIZE, height: int = alignment.SIZE) -> float:
+    """Bits per pixel of a file of ``num_bytes`` for a picture of ``width`` x ``height`` pixels."""
+    return num_bytes * 8 / (width * height)
+
+
+def psnr(first: Tensor, second: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio (B,) in dB over all pixels and channels; 100 for equal pictures."""
+    error = ((first - second) / 2).double().square().mean(dim=(1, 2, 3))
+    return (-10 * error.clamp(min=10 ** (-_MAX_PSNR / 10)).log10()).float()
+
+
+def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
+    """Multi-scale structural similarity (B,), 1 for equal pictures (Wang et al. 2003).
+
+    Raises:
+        ValueError: the pictures are 160 pixels small or less: five scales need more.
+    """
+    from pytorch_msssim import ms_ssim as compute
+
+    if min(first.shape[-2:]) <= 160:
+        raise ValueError(f"MS-SSIM needs more than 160 pixels a side, not {tuple(first.shape[-2:])}")
+    # SSIM compares mean luminances, hence depends on where zero is: it is defined on [0, 1].
+    return compute((first + 1) / 2, (second + 1) / 2, data_range=1.0, size_average=False)
+
+
+def lpips(model: LPIPS, first: Tensor, second: Tensor, size: Optional[int] = None) -> Tensor:
+    """LPIPS (B,), at another resolution if ``size`` is given (averaged down, as an antialiased resize)."""
+    if size is not None:
+        first, second = (_resize(picture, size) for picture in (first, second))
+    with torch.no_grad():
+        return model(first, second)
+
+
+def identity(network: IdentityNetwork, first: Tensor, second: Tensor, points: Optional[Tensor] = None) -> Tensor:
+    """Cosine (B,) of the identity embeddings of two pictures of aligned faces.
+
+    Args:
+        points: five points (B, 5, 2) or (5, 2) in pixels, found in ``first`` and used for both pictures, so that
+            a moved feature counts as a change; their average place in FFHQ-aligned faces by default.
+    """
+    with torch.no_grad():
+        crops = [crop_ffhq(p) if points is None else crop(p, points) for p in (first, second)]
+        return (network(crops[0]) * network(crops[1])).sum(dim=1)
+
+
+def landmark_error(reference: np.ndarray, found: np.ndarray) -> float:
+    """Mean distance of 68 landmarks (68, 2) over the distance of the reference's eye centres.
+
+    Raises:
+        FaceError: the reference's eyes coincide.
+    """
+    eyes = np.linalg.norm(reference[36:42].mean(0) - reference[42:48].mean(0))
+    if not eyes > 0:
+        raise FaceError("The face's eyes coincide.")
+    return float(np.linalg.norm(reference - found, axis=1).mean() / eyes)
+
+
+def face_distance(first: Image.Image, second: Image.Image, face: alignment.Face) -> float:
+    """Euclidean distance of dlib's 128-d face descriptors; below 0.6 counts as the same person.
+
+    Args:
+        face: found in ``first``, used for both pictures.
+    """
+    descriptors = [_descriptor(picture, face) for picture in (first, second)]
+    return float(np.linalg.norm(descriptors[0] - descriptors[1]))
+
+
+def vgg_features(stack: FeatureStack, image: Tensor) -> Tensor:
+    """VGG16's last activation, averaged over positions (B, 512); pictures are brought to 256 pixels first."""
+    with torch.no_grad():
+        return stack(_resize(image, 256))[-1].mean(dim=(2, 3))
+
+
+def frechet_vgg16(first: Tensor, second: Tensor) -> float:
+    """Frechet distance of two sets of :func:`vgg_features` (N, 512) and (M, 512), taken as Gaussians.
+
+    The formula is the one of FID (Heusel et al. 2017, arXiv:1706.08500), the features are not: the numbers
+    compare with each other only. Sets of fewer than some thousands are biased upwards; compare equal sizes.
+    """
+    first, second = first.double(), second.double()
+    # tr sqrt(A B) of the covariances A = X'X, B = Y'Y is the nuclear norm of X Y'.
+    x, y = ((set_ - set_.mean(0)) / max(len(set_) - 1, 1) ** 0.5 for set_ in (first, second))
+    mean = (first.mean(0) - second.mean(0)).square().sum()
+    return float(mean + x.square().sum() + y.square().sum() - 2 * torch.linalg.matrix_norm(x @ y.T, "nuc"))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One restoration compared with its original.
+
+    Attributes:
+        lpips_alex: LPIPS-Alex at the original's size (1024 for aligned faces). The main figure.
+        lpips_vgg_256: LPIPS-VGG at 256.
+        psnr: dB.
+        ms_ssim: 0 to 1.
+        identity: cosine of identity embeddings, ``None`` without the network.
+        face_distance: of dlib's descriptors, ``None`` if no face is found in the original.
+        landmarks: error over eye distance, ``None`` if no face is found in the original.
+        detected: a face detector finds the same face in the restoration; ``None`` as above.
+        missing: why a score is ``None``, by its name.
+    """
+
+    lpips_alex: float
+    lpips_vgg_256: float
+    psnr: float
+    ms_ssim: float
+    identity: Optional[float]
+    face_distance: Optional[float]
+    landmarks: Optional[float]
+    detected: Optional[bool]
+    missing: dict[str, str]
+
+
+class FaceMetrics:
+    """All scores of restored aligned faces. Networks are loaded when they are first needed.
+
+    What is found in an original (its face) is kept for the last one, so that its restorations at several rates
+    cost one detection.
+    """
+
+    def __init__(self, device: str | torch.device = "cpu") -> None:
+        self.device = torch.device(device)
+        self._face: tuple[Optional[Image.Image], Optional[alignment.Face]] = (None, None)
+
+    @functools.cached_property
+    def alex(self) -> LPIPS:
+        """LPIPS-Alex."""
+        return LPIPS.load("alex").to(self.device)
+
+    @functools.cached_property
+    def vgg(self) -> LPIPS:
+        """LPIPS-VGG; its ``stack`` gives the features of :func:`vgg_features`."""
+        return LPIPS.load("vgg").to(self.device)
+
+    @functools.cached_property
+    def network(self) -> IdentityNetwork | WeightsError:
+        """The identity network, or why there is none."""
+        try:
+            return IdentityNetwork.load().to(self.device)
+        except WeightsError as error:
+            return error
+
+    def compare(self, original: Image.Image, restored: Image.Image) -> Scores:
+        """Scores of a restoration (RGB, any size) against its original; it is resized to the original's size.
+
+        Raises:
+            WeightsError: LPIPS's weights are missing and cannot be fetched.
+            ValueError: the original has 160 pixels a side or less.
+        """
+        if restored.size != original.size:
+            restored = restored.resize(original.size, Image.Resampling.LANCZOS)
+        first, second = (images.to_tensor(picture).to(self.device) for picture in (original, restored))
+        missing: dict[str, str] = {}
+        face = self._find(original)
+        distance = landmarks = detected = cosine = None
+        if face is None:
+            for name in ("face_distance", "landmarks", "detected"):
+                missing[name] = "No face is found in the original."
+        else:
+            distance = face_distance(original, restored, face)
+            landmarks = landmark_error(face.landmarks, alignment.locate(restored, face.box))
+            detected = any(_overlap(face.box, other.box) > 0.5 for other in alignment.detect(restored))
+        if isinstance(self.network, WeightsError):
+            missing["identity"] = str(self.network)
+        else:
+            # Landmarks count from a pixel's corner, sampling from its centre.
+            points = None if face is None else five_points(torch.from_numpy(face.landmarks).float()) - 0.5
+            cosine = identity(self.network, first, second, points).item()
+        return Scores(
+            lpips_alex=lpips(self.alex, first, second).item(),
+            lpips_vgg_256=lpips(self.vgg, first, second, size=256).item(),
+            psnr=psnr(first, second).item(),
+            ms_ssim=ms_ssim(first, second).item(),
+            identity=cosine,
+            face_distance=distance,
+            landmarks=landmarks,
+            detected=detected,
+            missing=missing,
+        )
+
+    def _find(self, original: Image.Image) -> Optional[alignment.Face]:
+        """The face of an original: of several, the one nearest to where alignment puts it."""
+        if self._face[0] is not original:
+            faces = alignment.detect(original)
+            frame = (0.0, 0.0, float(original.width), float(original.height))
+            self._face = original, max(faces, key=lambda face: _overlap(face.box, frame), default=None)
+        return self._face[1]
+
+
+def _resize(image: Tensor, size: int) -> Tensor:
+    if tuple(image.shape[-2:]) == (size, size):
+        return image
+    return F.interpolate(image, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> float:
+    """Intersection over union of two boxes (left, top, right, bottom)."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
+    return shared / (areas - shared)
+
+
+@functools.lru_cache(maxsize=1)
+def _recognition():
+    import dlib
+    import face_recognition_models
+
+    return dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
+
+
+def _descriptor(image: Image.Image, face: alignment.Face) -> np.ndarray:
+    """dlib's descriptor (128,) of a face with known landmarks."""
+    import dlib
+
+    left, top, right, bottom = (int(round(value)) for value in face.box)
+    points = [dlib.point(int(x), int(y)) for x, y in face.landmarks.tolist()]
+    shape = dlib.full_object_detection(dlib.rectangle(left, top, right - 1, bottom - 1), points)
+    return np.array(_recognition().compute_face_descriptor(np.asarray(image.convert("RGB")), shape))

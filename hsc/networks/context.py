@@ -1,0 +1,55 @@
+"""Semantic context encoder: what S^ and earlier slices say about the next slice of F (HSC, arXiv 2502.16799).
+
+Slice 1 is predicted from S^ alone, slice i from S^ and the slices before it; no hyperprior is sent. Channel-wise
+autoregression after Minnen and Singh, "Channel-wise Autoregressive Entropy Models", ICIP 2020. All layers are
+integer-exact at inference (see :mod:`hsc.networks.exact`).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hsc.networks.exact import ExactConv2d, ExactLinear
+
+
+class SemanticContextEncoder(nn.Module):
+    """Gaussian mean and log2 scale for every symbol of a slice.
+
+    Args:
+        semantics: coefficients of S^.
+        size: side of the symbols.
+        embedding: channels of the map that S^ is turned into.
+        hidden: width of each slice's network.
+    """
+
+    def __init__(
+        self, semantics: int = 768, size: int = 8, slices: int = 8, slice_channels: int = 24,
+        embedding: int = 16, hidden: int = 64,
+    ) -> None:
+        super().__init__()
+        self.size = size
+        self.hidden = ExactLinear(semantics, 128)
+        self.embed = ExactLinear(128, embedding * size * size)
+        # One channel more: the quality, constant over the map.
+        self.first = nn.ModuleList(
+            ExactConv2d(embedding + 1 + i * slice_channels, hidden) for i in range(slices)
+        )
+        self.second = nn.ModuleList(ExactConv2d(hidden, 2 * slice_channels) for _ in range(slices))
+        for layer in self.second:
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def start(self, semantics: Tensor, quality: Tensor) -> Tensor:
+        """Coefficients of S^ ``(B, 768)`` and quality ``(B, 1)`` to the context of slice 1, ``(B, C, h, w)``."""
+        embedded = self.embed(F.relu(self.hidden(semantics))).reshape(len(semantics), -1, self.size, self.size)
+        plane = quality[:, :, None, None].expand(-1, -1, self.size, self.size)
+        return torch.cat((embedded, plane), 1)
+
+    def forward(self, index: int, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Context of slice ``index`` to its mean and log2 scale, each ``(B, slice channels, h, w)``.
+
+        The context of the next slice is this one with the decoded slice appended.
+        """
+        return self.second[index](F.relu(self.first[index](context))).chunk(2, 1)

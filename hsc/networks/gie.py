@@ -1,0 +1,76 @@
+"""General inversion encoder: photo -> core semantics S and middle feature F (HSC, arXiv 2502.16799, section III)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hsc.generator import LATENT, LAYERS
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with group normalisation around a skip; ``stride`` 2 halves the resolution."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(8, inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1)
+        self.norm2 = nn.GroupNorm(8, outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1)
+        same = inputs == outputs and stride == 1
+        self.skip = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1)
+        self.stride = stride
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        update = self.conv1(F.relu(self.norm1(features)))
+        update = self.conv2(F.relu(self.norm2(update)))
+        if self.stride == 2:
+            features = F.avg_pool2d(features, 2)
+        return self.skip(features) + update
+
+
+class GeneralInversionEncoder(nn.Module):
+    """A residual pyramid on the picture at 256 px, one head for S, one for F.
+
+    S goes through a bottleneck that all layers share, then one small map for each layer: linear heads of full width,
+    one a layer, would be most of the encoder's parameters for no gain.
+
+    Args:
+        width: channels at 16x16 and below.
+        bottleneck: width that the S head passes through.
+        rank: numbers that describe one layer's style code.
+    """
+
+    SIZE = 256
+
+    def __init__(self, width: int = 160, bottleneck: int = 512, rank: int = 64) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(48, 64, 3, 1, 1)
+        self.at64 = ResidualBlock(64, 64)
+        self.at32 = nn.Sequential(ResidualBlock(64, 128, 2), ResidualBlock(128, 128))
+        self.at16 = nn.Sequential(ResidualBlock(128, width, 2), *(ResidualBlock(width, width) for _ in range(2)))
+        self.at8 = nn.Sequential(ResidualBlock(width, width, 2), ResidualBlock(width, width))
+        self.global_ = nn.Linear(width * 4, width)
+        self.to_f = nn.Sequential(
+            ResidualBlock(width, width), nn.GroupNorm(8, width), nn.ReLU(), nn.Conv2d(width, 512, 1)
+        )
+        self.s_pool = nn.Sequential(nn.GroupNorm(8, width), nn.ReLU(), nn.Conv2d(width, 64, 3, 1, 1), nn.ReLU())
+        self.s_hidden = nn.Linear(64 * 64 // 4 + width * 4, bottleneck)
+        self.s_layers = nn.Linear(bottleneck, LAYERS * rank)
+        self.s_basis = nn.Parameter(torch.randn(LAYERS, rank, LATENT) * 0.05)
+        self.register_buffer("mean", torch.zeros(LATENT))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Aligned face ``(B, 3, 256, 256)`` in [-1, 1] to S ``(B, 16, 512)`` and F ``(B, 512, 16, 16)``."""
+        at16 = self.at16(self.at32(self.at64(self.stem(F.pixel_unshuffle(image, 4)))))
+        at8 = self.at8(at16)
+        pooled = F.adaptive_avg_pool2d(at8, 2).flatten(1)
+        context = F.interpolate(at8, scale_factor=2, mode="bilinear") + self.global_(pooled)[:, :, None, None]
+        feature = self.to_f(at16 + context)
+        hidden = torch.cat((F.avg_pool2d(self.s_pool(at8), 2).flatten(1), pooled), 1)
+        coordinates = self.s_layers(F.leaky_relu(self.s_hidden(hidden), 0.2)).unflatten(1, (LAYERS, -1))
+        codes = torch.einsum("blr,lrc->blc", coordinates, self.s_basis)
+        return self.mean + codes, feature

@@ -1,0 +1,79 @@
+"""From a training checkpoint to the shipped weights: half-precision networks and integer frequency tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from hsc import entropy
+from hsc.model import HSCNetworks
+from hsc.train.rate import RateModel
+
+PRECISION = 16
+"""Bits of a frequency; CompressAI's own."""
+TAIL = 1e-6
+"""Probability left to the escape of a semantic table."""
+HALF_WIDTH = 1500
+"""Farthest bin from the mode that a semantic table may have."""
+
+
+def export(checkpoint: Path, target: Path) -> None:
+    """Write ``codec.safetensors`` from a checkpoint of the training program."""
+    model = nn.ModuleDict({"networks": HSCNetworks(), "rate": RateModel()})
+    state = load_file(checkpoint)
+    model.load_state_dict({name: state[name] for name in model.state_dict()})
+    networks = HSCNetworks()
+    # Tables must be made from the very numbers that will be shipped.
+    half = {name: value.half() if value.is_floating_point() else value
+            for name, value in model["networks"].state_dict().items()}
+    networks.load_state_dict({name: value.float() if value.is_floating_point() else value
+                              for name, value in half.items()})
+    shipped = dict(half)
+    for name, tables in (("semantic", semantic_tables(networks, model["rate"])),
+                         ("gaussian", gaussian_tables())):
+        cdf, lengths, offsets = (part.to(torch.int32) for part in tables)
+        # Rows end to end instead of padded to the longest.
+        rows = torch.arange(cdf.shape[1])[None] < lengths[:, None]
+        shipped |= {f"tables.{name}.cdf": cdf[rows], f"tables.{name}.lengths": lengths,
+                    f"tables.{name}.offsets": offsets}
+    save_file({name: value.contiguous() for name, value in shipped.items()}, target)
+
+
+def gaussian_tables() -> tuple[Tensor, Tensor, Tensor]:
+    """CompressAI's tables of the conditional Gaussian: cdf ``(64, L)``, lengths, offsets."""
+    from compressai.entropy_models import GaussianConditional
+
+    model = GaussianConditional(entropy.scale_table(), scale_bound=min(entropy.scale_table()))
+    model.update()
+    return model._quantized_cdf, model._cdf_length, model._offset
+
+
+@torch.no_grad()
+def semantic_tables(networks: HSCNetworks, rate: RateModel) -> tuple[Tensor, Tensor, Tensor]:
+    """Tables of the factorised prior for every quality group and channel, group by group."""
+    from compressai._CXX import pmf_to_quantized_cdf
+
+    rows, lengths, offsets = [], [], []
+    bins = torch.arange(-HALF_WIDTH, HALF_WIDTH + 1).float()
+    for quality in range(0, entropy.QUALITIES, entropy.SEMANTIC_GROUP):
+        steps = networks.scn.steps(entropy.quality_value(quality))[0].float()
+        values = (bins[None] * steps[:, None])[:, None]
+        mass = rate.probability(values, steps[:, None, None])[:, 0]
+        for channel, masses in enumerate(mass):
+            total = masses.sum()
+            cumulative = masses.cumsum(0)
+            first = int((cumulative < TAIL / 2 * total).sum())
+            last = max(int((cumulative < (1 - TAIL / 2) * total).sum()), first)
+            last = min(last, len(bins) - 1)
+            part = masses[first:last + 1] / max(1.0, float(total))
+            tail = max(1.0 - float(part.sum()), 1e-9)
+            rows.append(pmf_to_quantized_cdf([*part.tolist(), tail], PRECISION))
+            lengths.append(len(rows[-1]))
+            offsets.append(first - HALF_WIDTH)
+    cdf = torch.zeros(len(rows), max(lengths), dtype=torch.int32)
+    for index, row in enumerate(rows):
+        cdf[index, :len(row)] = torch.tensor(row, dtype=torch.int32)
+    return cdf, torch.tensor(lengths), torch.tensor(offsets)

@@ -1,0 +1,50 @@
+"""What a restored picture is judged by in training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hsc.identity import IdentityNetwork
+from hsc.lpips import LPIPS
+
+
+class PictureLoss(nn.Module):
+    """L1 + LPIPS (AlexNet) + identity, all on 256 px previews in [-1, 1].
+
+    Weights follow the usual balance of inversion encoders (pSp, arXiv 2008.00951): pixels and LPIPS about equal,
+    identity a fraction of them.
+    """
+
+    WEIGHTS = {"l1": 1.0, "lpips": 1.0, "identity": 0.3}
+
+    def __init__(self, precision: torch.dtype = torch.bfloat16) -> None:
+        super().__init__()
+        self.precision = precision
+        self.lpips = LPIPS.load("alex")
+        self.identity = IdentityNetwork.load()
+        self.requires_grad_(False)
+
+    @torch.no_grad()
+    def target(self, picture: Tensor) -> dict[str, Tensor | list[Tensor]]:
+        """Everything about the original that the terms need, computed once."""
+        features, embedding = self._see(picture)
+        return {"picture": picture, "features": features, "embedding": embedding}
+
+    def forward(self, picture: Tensor, target: dict) -> dict[str, Tensor]:
+        """Restored ``(B, 3, 256, 256)`` and :meth:`target` to the terms, each ``(B,)``, unweighted."""
+        features, embedding = self._see(picture)
+        return {
+            "l1": (picture - target["picture"]).abs().mean((1, 2, 3)),
+            "lpips": self.lpips.distance(features, target["features"]),
+            "identity": 1 - (embedding * target["embedding"]).sum(1),
+        }
+
+    def total(self, terms: dict[str, Tensor]) -> Tensor:
+        """Weighted sum ``(B,)``."""
+        return sum(self.WEIGHTS[name] * value for name, value in terms.items())
+
+    def _see(self, picture: Tensor) -> tuple[list[Tensor], Tensor]:
+        """LPIPS features and identity embedding; convolutions in reduced precision, the rest in float32."""
+        with torch.autocast(picture.device.type, self.precision):
+            return self.lpips.features(picture), self.identity(picture).float()
