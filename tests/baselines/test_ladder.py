@@ -1,0 +1,57 @@
+import pytest
+
+from hsc.baselines.ladder import SteppedLadder
+
+
+def ladder(sizes, **hints):
+    calls = []
+
+    def encode(setting):
+        calls.append(setting)
+        return bytes(sizes[setting])
+
+    return SteppedLadder(encode, len(sizes), **{"smallest": sizes[0], "growth": 1.15, **hints}), calls
+
+
+EXPONENTIAL = [round(400 * 1.15**setting) for setting in range(56)]
+
+
+@pytest.mark.parametrize("target", [400, 401, 799, 1500, 6000, EXPONENTIAL[-1], 10**9])
+def test_finds_the_largest_that_fits(target):
+    steps, _ = ladder(EXPONENTIAL)
+    assert len(steps.fit(target)) == max(size for size in EXPONENTIAL if size <= target)
+
+
+def test_gives_the_smallest_where_nothing_fits():
+    steps, calls = ladder(EXPONENTIAL)
+    assert len(steps.fit(399)) == 400
+    assert calls == [0]
+
+
+@pytest.mark.parametrize("hints", [{}, {"smallest": 4.0}, {"smallest": 40000.0}, {"growth": 1.01}, {"growth": 3.0}])
+@pytest.mark.parametrize("target", [500, 3000, 200000])
+def test_bad_hints_cost_little(hints, target):
+    steps, calls = ladder(EXPONENTIAL, **hints)
+    assert len(steps.fit(target)) == max(size for size in EXPONENTIAL if size <= target)
+    assert len(calls) <= 12
+
+
+def test_nothing_is_encoded_twice():
+    steps, calls = ladder(EXPONENTIAL)
+    for target in (400, 800, 1500, 3000, 6000, 800):
+        steps.fit(target)
+    assert len(calls) == len(set(calls))
+    assert len(calls) <= 16
+
+
+@pytest.mark.parametrize("sizes", [[500, 500, 500, 900], [500, 480, 700, 690, 900], [500]])
+@pytest.mark.parametrize("target", [100, 480, 500, 695, 10000])
+def test_sizes_that_are_not_monotone(sizes, target):
+    steps, _ = ladder(sizes)
+    size = len(steps.fit(target))
+    assert size <= target or size == sizes[0]
+
+
+def test_empty_files_do_not_break_the_search():
+    steps, _ = ladder([0, 0, 10, 20], smallest=1.0)
+    assert len(steps.fit(15)) == 10
