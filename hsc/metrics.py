@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 import torch
@@ -140,13 +140,12 @@ class Scores:
 class FaceMetrics:
     """All scores of restored aligned faces. Networks are loaded when they are first needed.
 
-    What is found in an original (its face) is kept for the last one, so that its restorations at several rates
-    cost one detection.
+    What is computed of an original is kept for the last one, so that several restorations of it cost less.
     """
 
-    def __init__(self, device: str | torch.device = "cpu") -> None:
+    def __init__(self, device: Union[str, torch.device] = "cpu") -> None:
         self.device = torch.device(device)
-        self._face: tuple[Optional[Image.Image], Optional[alignment.Face]] = (None, None)
+        self._last: Optional[_Original] = None
 
     @functools.cached_property
     def alex(self) -> LPIPS:
@@ -159,7 +158,7 @@ class FaceMetrics:
         return LPIPS.load("vgg").to(self.device)
 
     @functools.cached_property
-    def network(self) -> IdentityNetwork | WeightsError:
+    def network(self) -> Union[IdentityNetwork, WeightsError]:
         """The identity network, or why there is none."""
         try:
             return IdentityNetwork.load().to(self.device)
@@ -175,9 +174,11 @@ class FaceMetrics:
         """
         if restored.size != original.size:
             restored = restored.resize(original.size, Image.Resampling.LANCZOS)
-        first, second = (images.to_tensor(picture).to(self.device) for picture in (original, restored))
+        if self._last is None or self._last.picture is not original:
+            self._last = self._analyse(original)
+        known, face = self._last, self._last.face
+        second = images.to_tensor(restored).to(self.device)
         missing: dict[str, str] = {}
-        face = self._find(original)
         distance = landmarks = detected = cosine = None
         if face is None:
             for name in ("face_distance", "landmarks", "detected"):
@@ -191,12 +192,15 @@ class FaceMetrics:
         else:
             # Landmarks count from a pixel's corner, sampling from its centre.
             points = None if face is None else five_points(torch.from_numpy(face.landmarks).float()) - 0.5
-            cosine = identity(self.network, first, second, points).item()
+            cosine = identity(self.network, known.tensor, second, points).item()
+        with torch.no_grad():
+            alex = self.alex.distance(known.alex, self.alex.features(second)).item()
+            vgg = self.vgg.distance(known.vgg, self.vgg.features(_resize(second, 256))).item()
         return Scores(
-            lpips_alex=lpips(self.alex, first, second).item(),
-            lpips_vgg_256=lpips(self.vgg, first, second, size=256).item(),
-            psnr=psnr(first, second).item(),
-            ms_ssim=ms_ssim(first, second).item(),
+            lpips_alex=alex,
+            lpips_vgg_256=vgg,
+            psnr=psnr(known.tensor, second).item(),
+            ms_ssim=ms_ssim(known.tensor, second).item(),
             identity=cosine,
             face_distance=distance,
             landmarks=landmarks,
@@ -204,13 +208,25 @@ class FaceMetrics:
             missing=missing,
         )
 
-    def _find(self, original: Image.Image) -> Optional[alignment.Face]:
-        """The face of an original: of several, the one nearest to where alignment puts it."""
-        if self._face[0] is not original:
-            faces = alignment.detect(original)
-            frame = (0.0, 0.0, float(original.width), float(original.height))
-            self._face = original, max(faces, key=lambda face: _overlap(face.box, frame), default=None)
-        return self._face[1]
+    def _analyse(self, picture: Image.Image) -> _Original:
+        tensor = images.to_tensor(picture).to(self.device)
+        # Of several faces the one that alignment was made for: it fills most of the frame.
+        frame = (0.0, 0.0, float(picture.width), float(picture.height))
+        face = max(alignment.detect(picture), key=lambda face: _overlap(face.box, frame), default=None)
+        with torch.no_grad():
+            alex, vgg = self.alex.features(tensor), self.vgg.features(_resize(tensor, 256))
+        return _Original(picture, tensor, face, alex, vgg)
+
+
+@dataclass(frozen=True)
+class _Original:
+    """An original with everything that its restorations are compared with."""
+
+    picture: Image.Image
+    tensor: Tensor
+    face: Optional[alignment.Face]
+    alex: list[Tensor]
+    vgg: list[Tensor]
 
 
 def _resize(image: Tensor, size: int) -> Tensor:
