@@ -7,8 +7,9 @@ and its restoration. Rates count every byte of the file.
 from __future__ import annotations
 
 import functools
+import threading
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 import torch
@@ -87,7 +88,7 @@ def face_distance(first: Image.Image, second: Image.Image, face: alignment.Face)
     Args:
         face: found in ``first``, used for both pictures.
     """
-    descriptors = [_descriptor(picture, face) for picture in (first, second)]
+    descriptors = [_recognition().descriptor(picture, face) for picture in (first, second)]
     return float(np.linalg.norm(descriptors[0] - descriptors[1]))
 
 
@@ -137,6 +138,17 @@ class Scores:
     missing: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Original:
+    """An original with everything that its restorations are compared with."""
+
+    picture: Image.Image
+    tensor: Tensor
+    face: Optional[alignment.Face]
+    alex: list[Tensor]
+    vgg: list[Tensor]
+
+
 class FaceMetrics:
     """All scores of restored aligned faces. Networks are loaded when they are first needed.
 
@@ -145,7 +157,7 @@ class FaceMetrics:
 
     def __init__(self, device: Union[str, torch.device] = "cpu") -> None:
         self.device = torch.device(device)
-        self._last: Optional[_Original] = None
+        self._last: Optional[Original] = None
 
     @functools.cached_property
     def alex(self) -> LPIPS:
@@ -165,6 +177,20 @@ class FaceMetrics:
         except WeightsError as error:
             return error
 
+    def prepare(self, picture: Image.Image) -> Original:
+        """Everything about an original (RGB) that does not depend on its restoration.
+
+        Raises:
+            WeightsError: LPIPS's weights are missing and cannot be fetched.
+        """
+        tensor = images.to_tensor(picture).to(self.device)
+        # Of several faces the one that alignment was made for: it fills most of the frame.
+        frame = (0.0, 0.0, float(picture.width), float(picture.height))
+        face = max(alignment.detect(picture), key=lambda face: _overlap(face.box, frame), default=None)
+        with torch.no_grad():
+            alex, vgg = self.alex.features(tensor), self.vgg.features(_resize(tensor, 256))
+        return Original(picture, tensor, face, alex, vgg)
+
     def compare(self, original: Image.Image, restored: Image.Image) -> Scores:
         """Scores of a restoration (RGB, any size) against its original; it is resized to the original's size.
 
@@ -172,11 +198,15 @@ class FaceMetrics:
             WeightsError: LPIPS's weights are missing and cannot be fetched.
             ValueError: the original has 160 pixels a side or less.
         """
-        if restored.size != original.size:
-            restored = restored.resize(original.size, Image.Resampling.LANCZOS)
         if self._last is None or self._last.picture is not original:
-            self._last = self._analyse(original)
-        known, face = self._last, self._last.face
+            self._last = self.prepare(original)
+        return self.score(self._last, restored)
+
+    def score(self, known: Original, restored: Image.Image) -> Scores:
+        """As :meth:`compare`, with an original that was prepared before."""
+        if restored.size != known.picture.size:
+            restored = restored.resize(known.picture.size, Image.Resampling.LANCZOS)
+        original, face = known.picture, known.face
         second = images.to_tensor(restored).to(self.device)
         missing: dict[str, str] = {}
         distance = landmarks = detected = cosine = None
@@ -208,26 +238,6 @@ class FaceMetrics:
             missing=missing,
         )
 
-    def _analyse(self, picture: Image.Image) -> _Original:
-        tensor = images.to_tensor(picture).to(self.device)
-        # Of several faces the one that alignment was made for: it fills most of the frame.
-        frame = (0.0, 0.0, float(picture.width), float(picture.height))
-        face = max(alignment.detect(picture), key=lambda face: _overlap(face.box, frame), default=None)
-        with torch.no_grad():
-            alex, vgg = self.alex.features(tensor), self.vgg.features(_resize(tensor, 256))
-        return _Original(picture, tensor, face, alex, vgg)
-
-
-@dataclass(frozen=True)
-class _Original:
-    """An original with everything that its restorations are compared with."""
-
-    picture: Image.Image
-    tensor: Tensor
-    face: Optional[alignment.Face]
-    alex: list[Tensor]
-    vgg: list[Tensor]
-
 
 def _resize(image: Tensor, size: int) -> Tensor:
     if tuple(image.shape[-2:]) == (size, size):
@@ -244,19 +254,28 @@ def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> float:
     return shared / (areas - shared)
 
 
+class _Recognition:
+    """dlib's face recognition network. It keeps its activations, so one caller at a time."""
+
+    def __init__(self) -> None:
+        import dlib
+        import face_recognition_models
+
+        self._dlib: Any = dlib
+        self._network = dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
+        self._lock = threading.Lock()
+
+    def descriptor(self, image: Image.Image, face: alignment.Face) -> np.ndarray:
+        """Descriptor (128,) of a face with known landmarks."""
+        left, top, right, bottom = (int(round(value)) for value in face.box)
+        points = [self._dlib.point(int(x), int(y)) for x, y in face.landmarks.tolist()]
+        box = self._dlib.rectangle(left, top, right - 1, bottom - 1)
+        pixels = np.asarray(image.convert("RGB"))
+        with self._lock:
+            shape = self._dlib.full_object_detection(box, points)
+            return np.array(self._network.compute_face_descriptor(pixels, shape))
+
+
 @functools.lru_cache(maxsize=1)
-def _recognition():
-    import dlib
-    import face_recognition_models
-
-    return dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
-
-
-def _descriptor(image: Image.Image, face: alignment.Face) -> np.ndarray:
-    """dlib's descriptor (128,) of a face with known landmarks."""
-    import dlib
-
-    left, top, right, bottom = (int(round(value)) for value in face.box)
-    points = [dlib.point(int(x), int(y)) for x, y in face.landmarks.tolist()]
-    shape = dlib.full_object_detection(dlib.rectangle(left, top, right - 1, bottom - 1), points)
-    return np.array(_recognition().compute_face_descriptor(np.asarray(image.convert("RGB")), shape))
+def _recognition() -> _Recognition:
+    return _Recognition()
