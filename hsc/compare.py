@@ -20,7 +20,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -61,8 +61,9 @@ class Result:
         metrics: by name, see `Judge`; empty where there is no file.
         encode_seconds, decode_seconds: wall time; encoding includes the search for the rate.
         reason: why there is no file, as one sentence, or None.
+        final: False while the metrics are still being measured.
         restored: the decoded picture, `SIDE` x `SIDE`; only from `compare_face`.
-        data: the file itself; only from `compare_face`.
+        data: the file itself; not kept in JSON.
     """
 
     codec: str
@@ -75,6 +76,7 @@ class Result:
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
     reason: str | None = None
+    final: bool = True
     restored: Image.Image | None = field(default=None, compare=False, repr=False)
     data: bytes | None = field(default=None, compare=False, repr=False)
 
@@ -135,10 +137,11 @@ def compare_face(
     judge: Judge | None = None,
     workers: int = 2,
 ) -> Iterator[Result]:
-    """Compare codecs on one aligned face, and give each result when its codec has finished.
+    """Compare codecs on one aligned face, and give each result as soon as there is one.
 
-    A codec that is not available or that fails gives a result with a `reason`; the others go on. To stop early,
-    close the generator: what has not begun is dropped.
+    Every codec gives its picture and bytes when it has finished (`final` is False), and the same with metrics
+    once they are measured (`final` is True). A codec that is not available or that fails gives one final result
+    with a `reason`; the others go on. To stop early, close the generator: what has not begun is dropped.
 
     Args:
         image: aligned face, square; brought to `SIDE` x `SIDE` where it is another size.
@@ -158,25 +161,43 @@ def compare_face(
     return _stream(original, max_bytes, chosen, judge, workers)
 
 
-def _stream(original, max_bytes, codecs, judge, workers) -> Iterator[Result]:
-    pool = ThreadPoolExecutor(max_workers=workers)
+def _stream(
+    original: Image.Image, max_bytes: int, codecs: list[ImageCodec], judge: Judge | None, workers: int
+) -> Iterator[Result]:
+    coders = ThreadPoolExecutor(workers)
+    judges = ThreadPoolExecutor(1)  # one at a time: the detector's state is not for two
     try:
-        # Encoding starts while the judge still loads its networks.
-        futures = [pool.submit(_code, codec, original, "", max_bytes) for codec in codecs]
-        judge = judge or default_judge()
-        prepared = judge.prepare(original)
-        measured: list[Future[Result]] = []
-        for future in as_completed(futures):
-            result = future.result()
-            yield result if result.reason else _judged(judge, prepared, result)
-        del measured
+        pending = {coders.submit(_code, codec, original, "", max_bytes) for codec in codecs}
+        prepared = judges.submit(_prepare, judge, original)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for result in sorted((future.result() for future in done), key=lambda result: result.final):
+                yield result
+                if not result.final:
+                    pending.add(judges.submit(_judge_prepared, prepared, result))
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (coders, judges):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _code(codec: ImageCodec, original: Image.Image, picture: str, target: int,
-          ladder: Ladder | None = None) -> Result:
-    """Encode and decode; whatever a codec raises becomes its reason."""
+def _prepare(judge: Judge | None, original: Image.Image) -> tuple[Judge, Any]:
+    judge = judge or default_judge()
+    return judge, judge.prepare(original)
+
+
+def _judge_prepared(prepared: Future[tuple[Judge, Any]], result: Result) -> Result:
+    """Runs after `prepared` in the same thread, so that its result is there, or its error."""
+    try:
+        return _judged(*prepared.result(), result)
+    except Exception as error:
+        said = str(error) if isinstance(error, HSCError) else f"{type(error).__name__}: {error}"
+        return replace(result, final=True, reason=f"{result.name} was not measured: {said}")
+
+
+def _code(
+    codec: ImageCodec, original: Image.Image, picture: str, target: int, ladder: Ladder | None = None
+) -> Result:
+    """Encode and decode, not yet measured; whatever a codec raises becomes its reason."""
     result = Result(codec.key, codec.name, codec.kind, picture, target)
     try:
         reason = codec.available()
@@ -194,15 +215,14 @@ def _code(codec: ImageCodec, original: Image.Image, picture: str, target: int,
     if restored.size != original.size:
         reason = f"{codec.name} gave a picture of {restored.width}x{restored.height} pixels"
         return replace(result, reason=reason)
-    return replace(result, bytes=len(data), data=data, restored=restored,
-                   encode_seconds=encoded - start, decode_seconds=decoded - encoded)
+    return replace(
+        result, bytes=len(data), data=data, restored=restored, final=False,
+        encode_seconds=encoded - start, decode_seconds=decoded - encoded,
+    )  # fmt: skip
 
 
 def _judged(judge: Judge, prepared: Any, result: Result) -> Result:
-    try:
-        return replace(result, metrics=judge.measure(prepared, result.restored))
-    except HSCError as error:
-        return replace(result, reason=f"{result.name} was not measured: {error}")
+    return replace(result, metrics=judge.measure(prepared, result.restored), final=True)
 
 
 def as_compared(image: Image.Image) -> Image.Image:
@@ -239,7 +259,7 @@ class Report:
     Attributes:
         about: date, versions, command, number of pictures, rates.
         codecs: key -> name, kind, description, reason it is missing (or None).
-        results: of every codec, picture and rate, without pictures and files.
+        results: of every codec, picture and rate.
         frechet: (codec, target) -> Frechet distance between restored and original pictures, as "codec/target".
     """
 
@@ -252,7 +272,7 @@ class Report:
         """Write JSON: what it was made with, a summary for readers, and every single result."""
         results = [
             {key: value for key, value in asdict(replace(result, restored=None, data=None)).items()
-             if key not in ("restored", "data", "name", "kind")}
+             if key not in ("restored", "data", "name", "kind", "final")}
             for result in self.results
         ]
         document = {
@@ -281,6 +301,16 @@ class Report:
             return cls(document["about"], codecs, results, document["frechet"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ImageError(f"{path.name} is not the JSON file of a comparison.") from error
+
+
+@dataclass(frozen=True)
+class Example:
+    """One picture of a benchmark, to be looked at: the original, and what each codec made of it."""
+
+    picture: str
+    target: int
+    original: Image.Image
+    restored: list[tuple[Result, Image.Image]]
 
 
 @dataclass(frozen=True)
@@ -385,6 +415,32 @@ def compare_folder(
     return Report(about, described, results, {key: _frechet(pairs) for key, pairs in features.items()})
 
 
+def examples(
+    report: Report, folder: Path, count: int, target: int, codecs: Sequence[ImageCodec] | None = None
+) -> list[Example]:
+    """Decode the first pictures of a benchmark again, at one of its rates.
+
+    Args:
+        report: fresh from `compare_folder`: one that was loaded from JSON has no files.
+        folder: of the originals.
+        codecs: those of the benchmark, by default from `baselines.get`.
+
+    Raises:
+        ImageError: a picture is not there any more.
+        BaselineError: a codec cannot decode its file.
+    """
+    by_key = {codec.key: codec for codec in codecs or load_codecs(list(report.codecs))}
+    chosen: dict[str, list[Result]] = {}
+    for result in report.results:
+        if result.target == target and result.data is not None:
+            chosen.setdefault(result.picture, []).append(result)
+    found = []
+    for picture in sorted(chosen)[:count]:
+        restored = [(result, by_key[result.codec].decode(result.data)) for result in chosen[picture]]
+        found.append(Example(picture, target, _open(folder / picture), restored))
+    return found
+
+
 def load_codecs(keys: Sequence[str]) -> list[ImageCodec]:
     """One codec for each key.
 
@@ -441,13 +497,14 @@ class _Worker:
         self._judge: Judge | None = None
         self._picture: tuple[Path, Image.Image, str] | None = None
         self._prepared: tuple[Path, Any, np.ndarray] | None = None
+        self._judged: dict[tuple[str, bytes], tuple[dict[str, float], np.ndarray]] = {}
 
     def __call__(self, job: _Job) -> tuple[_Job, list[_Measured]]:
         codec = self._codecs[job.key]
         if self._judge is None:
             self._judge = self._load_judge()
         try:
-            original, digest = self._open(job.path)
+            original, digest = self._picture_of(job.path)
         except HSCError as error:
             empty = np.empty(0, np.float32)
             row = Result(codec.key, codec.name, codec.kind, job.path.name, 0, reason=str(error))
@@ -470,13 +527,9 @@ class _Worker:
             rows.append(found)
         return job, rows
 
-    def _open(self, path: Path) -> tuple[Image.Image, str]:
+    def _picture_of(self, path: Path) -> tuple[Image.Image, str]:
         if self._picture is None or self._picture[0] != path:
-            try:
-                with Image.open(path) as image:
-                    original = as_compared(image)
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-                raise ImageError(f"{path.name} cannot be read as a picture.") from error
+            original = _open(path)
             self._picture = path, original, hashlib.sha256(original.tobytes()).hexdigest()
         return self._picture[1:]
 
@@ -487,9 +540,20 @@ class _Worker:
             return result, empty, empty
         if self._prepared is None or self._prepared[0] != path:
             self._prepared = path, self._judge.prepare(original), self._judge.features(original)
-        restored = result.restored
-        result = replace(_judged(self._judge, self._prepared[1], result), restored=None, data=None)
-        return result, self._prepared[2], self._judge.features(restored)
+            self._judged = {}
+        # A codec that cannot go lower gives one file for several rates.
+        if (codec.key, result.data) not in self._judged:
+            metrics = self._judge.measure(self._prepared[1], result.restored)
+            self._judged[codec.key, result.data] = metrics, self._judge.features(result.restored)
+        metrics, features = self._judged[codec.key, result.data]
+        result = replace(result, metrics=metrics, final=True, restored=None)
+        return result, self._prepared[2], features
+
+
+def _open(path: Path) -> Image.Image:
+    from hsc import images
+
+    return as_compared(images.open_image(path))
 
 
 _worker: _Worker | None = None  # of this process, where it is one of several
@@ -534,8 +598,10 @@ def _read_cache(path: Path | None, codec: ImageCodec, picture: str) -> _Measured
     try:
         entry = json.loads(path.read_text())
         row = {**entry["result"], "picture": picture, "codec": codec.key, "name": codec.name, "kind": codec.kind}
-        arrays = [np.frombuffer(base64.b64decode(entry[key]), np.float32) for key in ("original", "restored")]
-        return Result(**row), arrays[0], arrays[1]
+        original, restored = (
+            np.frombuffer(base64.b64decode(entry[key]), np.float32) for key in ("original", "restored")
+        )
+        return Result(**row, data=base64.b64decode(entry["data"])), original, restored
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -548,6 +614,7 @@ def _write_cache(path: Path | None, measured: _Measured) -> None:
     row = {key: value for key, value in asdict(result).items() if key not in ("restored", "data", "picture")}
     entry = {
         "result": row,
+        "data": base64.b64encode(result.data).decode(),
         "original": base64.b64encode(original.astype(np.float32).tobytes()).decode(),
         "restored": base64.b64encode(restored.astype(np.float32).tobytes()).decode(),
     }

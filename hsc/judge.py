@@ -16,18 +16,6 @@ from hsc.identity import five_points
 VERSION = "1"
 """Raise it when a number changes: benchmarks keep what they measured under it."""
 
-#: Name -> what tables and plots call it, its unit, and whether more is better.
-METRICS: dict[str, tuple[str, str, bool]] = {
-    "lpips_alex": ("LPIPS (Alex, 1024)", "", False),
-    "lpips_vgg_256": ("LPIPS (VGG, 256)", "", False),
-    "psnr": ("PSNR", "dB", True),
-    "ms_ssim": ("MS-SSIM", "", True),
-    "identity": ("Identity cosine", "", True),
-    "face_distance": ("dlib face distance", "", False),
-    "landmarks": ("Landmark error", "eye distances", False),
-    "detected": ("Face found", "share", True),
-}
-
 
 @dataclass(frozen=True)
 class Prepared:
@@ -75,7 +63,10 @@ class MetricsJudge:
 
     @torch.no_grad()
     def measure(self, prepared: Prepared, restored: Image.Image) -> dict[str, float]:
-        """The `METRICS` that can be had; those of faces only where the original shows one."""
+        """What `hsc.metrics.Scores` describes, as far as it can be had here; of faces where the original has one.
+
+        `identity` where its network is there, else dlib's `face_distance`. `detected` is 1 or 0.
+        """
         scorer, first = self.scorer, prepared.tensor
         second = images.to_tensor(restored).to(scorer.device)
         scores = {

@@ -1,0 +1,101 @@
+"""`python -m hsc compare`: a benchmark of a folder of aligned faces, as JSON and as one HTML page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from hsc.errors import HSCError
+
+
+class _Rates(click.ParamType):
+    """Bytes, separated by commas."""
+
+    name = "N,N,..."
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str):
+            return value
+        try:
+            rates = tuple(sorted({int(part) for part in value.split(",")}))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers such as 400,800,1500", param, ctx)
+        if rates[0] < 1:
+            self.fail("a file has at least 1 byte", param, ctx)
+        return rates
+
+
+@click.command("compare")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--bytes", "rates", type=_Rates(), default="400,800,1500,3000,6000", show_default=True,
+              help="Sizes of the files, in bytes.")
+@click.option("--codecs", default=None, metavar="KEY,KEY,...",
+              help="Which codecs; all that are available by default. --list shows them.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write every number.")
+@click.option("--html", "html_path", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write one page with curves, tables and pictures; it needs no network.")
+@click.option("--pictures", default=2, show_default=True, type=click.IntRange(0),
+              help="Pictures shown in the page, at the second of the sizes. 0 for a page that may be published "
+                   "when the pictures may not.")
+@click.option("--paper", type=click.Path(path_type=Path, dir_okay=False),
+              help="CSV of published points (codec,bpp,lpips) to draw dotted.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first pictures.")
+@click.option("--processes", default=2, show_default=True, type=click.IntRange(1))
+@click.option("--cache", type=click.Path(path_type=Path, file_okay=False),
+              help="Where results are kept, so that an interrupted run goes on; by default in the cache of hsc.")
+@click.option("--list", "list_codecs", is_flag=True, is_eager=True, expose_value=False,
+              callback=lambda ctx, param, value: _list(ctx) if value else None,
+              help="Show the codecs, and why some are not available.")
+def compare_command(folder, rates, codecs, json_path, html_path, pictures, paper, limit, processes, cache):
+    """Compare codecs at the same bytes on the aligned faces in FOLDER.
+
+    \b
+    Examples:
+      python -m hsc compare faces/
+      python -m hsc compare faces/ --bytes 800,1500 --codecs hsc,vvc --html report.html
+    """
+    from tqdm import tqdm
+
+    from hsc import compare, report, weights
+
+    try:
+        cache = cache or weights.cache_dir() / "compare"
+        keys = [key.strip() for key in codecs.split(",")] if codecs else None
+        with tqdm(unit="job", desc="compare", file=sys.stderr) as bar:
+
+            def progress(done: int, total: int, what: str) -> None:
+                bar.total = total
+                bar.set_postfix_str(what, refresh=False)
+                bar.update(done - bar.n)
+
+            found = compare.compare_folder(
+                folder, rates, keys, cache, processes, limit, _command_line(), progress=progress
+            )
+        click.echo(report.text_table(found))
+        if json_path:
+            found.save(json_path)
+        if html_path:
+            shown = compare.examples(found, folder, pictures, rates[min(1, len(rates) - 1)]) if pictures else []
+            points = report.read_paper(paper) if paper else []
+            report.write_html(found, html_path, shown, points)
+    except HSCError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        click.echo(f"Error: {error.filename or 'The output'} cannot be written: {error.strerror}.", err=True)
+        sys.exit(2)
+
+
+def _command_line() -> str:
+    return " ".join(["python -m hsc compare", *sys.argv[sys.argv.index("compare") + 1:]]) if (
+        "compare" in sys.argv) else ""
+
+
+def _list(ctx: click.Context) -> None:
+    from hsc import baselines
+
+    for codec in baselines.codecs():
+        click.echo(f"{codec.key:14} {codec.name:34} {codec.available() or 'available'}")
+    ctx.exit()
