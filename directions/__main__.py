@@ -1,0 +1,6 @@
+"""``python -m directions``: list, learn and evaluate editing directions."""
+
+from directions.cli import main
+
+if __name__ == "__main__":
+    main()

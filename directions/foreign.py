@@ -1,0 +1,144 @@
+"""Directions of others: InterFaceGAN boundaries, W+ directions, e4e tensors, from a file or an upload."""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import warnings
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Union
+
+import numpy as np
+
+from directions.direction import LATENT, LAYERS, Direction
+from hsc.errors import DirectionError
+
+MAX_BYTES = 1_000_000
+"""Larger files are refused."""
+# StyleGAN2 at 1024 x 1024 has 18 codes; the first 16 are this generator's.
+_STYLEGAN2_LAYERS = 18
+_SHAPES = "(1, 512), (16, 512), (18, 512), (1, 18, 512) or (1, 9216)"
+
+
+def load_foreign(
+    source: Union[str, Path, bytes],
+    name: str,
+    layers: Iterable[int] = tuple(range(LAYERS)),
+    limits: tuple[float, float] = (-1.0, 1.0),
+    scale: float = 1.0,
+) -> Direction:
+    """A direction that was not learned here, bound to layers and a range.
+
+    It must be one of StyleGAN2-FFHQ's W or W+. Published directions differ in length: ``scale`` multiplies the
+    array, so that strength 1.0 can be made a clear effect.
+
+    Args:
+        source: a ``.npy`` file of any float type, or a ``.pt`` file that holds one tensor; a path or its bytes.
+            Shapes: (1, 512) for all layers, (16, 512), (18, 512), (1, 18, 512), (1, 9216).
+        name: as in :class:`Direction`.
+        layers: style codes it may move, 0 ... 15.
+        limits: slider range.
+        scale: factor, not 0.
+
+    Raises:
+        DirectionError: the file is too large, of another format or shape, holds a pickle with code or values that
+            are not finite, or the binding is wrong.
+    """
+    if not isinstance(scale, (int, float)) or not math.isfinite(scale) or scale == 0:
+        raise DirectionError(f"A direction's scale is a number other than 0, not {scale!r}.")
+    payload = _bytes(source)
+    array = _read_npy(payload) if payload.startswith(b"\x93NUMPY") else _read_pt(payload)
+    if not np.isfinite(array).all():
+        raise DirectionError("The direction holds values that are not finite.")
+    wanted = Direction(name, np.ones((LAYERS, LATENT), np.float32), tuple(range(LAYERS)), limits)
+    chosen = np.zeros((LAYERS, LATENT), np.float32)
+    kept = sorted(set(layers))
+    full = _per_layer(array) * scale
+    if kept and all(type(layer) is int and 0 <= layer < LAYERS for layer in kept):
+        chosen[kept] = full[kept]
+    # An invalid choice of layers is left to Direction to refuse.
+    origin = {"provenance": "foreign", "shape": list(array.shape), "scale": scale}
+    return Direction(wanted.name, chosen, tuple(kept), wanted.range, metadata=origin)
+
+
+def _bytes(source: Union[str, Path, bytes]) -> bytes:
+    if not isinstance(source, bytes):
+        try:
+            with Path(source).open("rb") as file:
+                source = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise DirectionError(f"The direction cannot be read: {error.strerror}.") from error
+    if len(source) > MAX_BYTES:
+        raise DirectionError("The file is larger than 1 MB: no direction is.")
+    return source
+
+
+def _read_npy(payload: bytes) -> np.ndarray:
+    stream = io.BytesIO(payload)
+    try:
+        version = np.lib.format.read_magic(stream)
+        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = reader(stream)
+        if dtype.hasobject:
+            raise DirectionError("The file holds Python objects, which could run code; only plain numbers are read.")
+        _check_shape(shape)  # before anything of that size is allocated
+        return _floats(np.load(io.BytesIO(payload), allow_pickle=False))
+    except DirectionError:
+        raise
+    except Exception as error:  # a damaged header can fail in numpy's parser in any way
+        raise DirectionError("The file is not a sound .npy file.") from error
+
+
+def _read_pt(payload: bytes) -> np.ndarray:
+    import torch
+
+    if payload.startswith(b"PK"):
+        try:
+            with zipfile.ZipFile(io.BytesIO(payload)) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > 4 * MAX_BYTES:
+                    raise DirectionError("The file unpacks to more than 4 MB: no direction does.")
+        except (zipfile.BadZipFile, ValueError) as error:
+            raise DirectionError("The file is neither a .npy nor a .pt file.") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if payload.startswith((b"PK", b"\x80")):
+            reason = "The file holds Python objects, which could run code; only a plain tensor is read."
+        else:
+            reason = "The file is neither a .npy nor a .pt file."
+        raise DirectionError(reason) from error
+    except Exception as error:  # torch.load's other failures have no common type
+        raise DirectionError("The file is neither a .npy nor a .pt file.") from error
+    if not isinstance(value, torch.Tensor):
+        raise DirectionError(f"The file holds a {type(value).__name__}; a direction is one tensor.")
+    _check_shape(tuple(value.shape))
+    if value.is_sparse or value.is_quantized or not value.is_floating_point():
+        raise DirectionError("A direction is an array of real numbers.")
+    return _floats(value.detach().double().numpy())
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    trimmed = tuple(shape)
+    while len(trimmed) > 1 and trimmed[0] == 1:
+        trimmed = trimmed[1:]
+    allowed = {(LATENT,), (LAYERS, LATENT), (_STYLEGAN2_LAYERS, LATENT), (_STYLEGAN2_LAYERS * LATENT,)}
+    if trimmed not in allowed or len(shape) > 3:
+        raise DirectionError(f"A direction has the shape {_SHAPES}, not {tuple(shape)}.")
+
+
+def _floats(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind != "f":
+        raise DirectionError("A direction is an array of real numbers.")
+    with np.errstate(over="ignore"):  # what overflows is refused as not finite
+        return array.astype(np.float32)
+
+
+def _per_layer(array: np.ndarray) -> np.ndarray:
+    """``(16, 512)``: the same row for all layers, or the first 16 rows."""
+    rows = array.reshape(-1, LATENT)
+    return np.repeat(rows, LAYERS, axis=0) if len(rows) == 1 else rows[:LAYERS]

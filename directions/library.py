@@ -1,0 +1,121 @@
+"""The shipped directions: ``data/<name>.npy``, ``(16, 512)`` float32, and ``data/<name>.json`` beside it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from directions.direction import GENERATOR, Direction
+from hsc.errors import DirectionError
+
+DATA = Path(__file__).resolve().parent / "data"
+"""Folder of the shipped directions."""
+# What every <name>.json says. The file format knows directions by id, so an id is never given a second time.
+_REQUIRED = (
+    "id", "label", "generator", "layers", "range", "breaks", "samples", "scorer", "svm_accuracy", "side_effects",
+    "provenance", "sha256",
+)  # fmt: skip
+
+
+def names(folder: Path = DATA) -> list[str]:
+    """Names of the shipped directions, in the order of their ids."""
+    return [direction.name for direction in _all(folder)]
+
+
+def load(name: str, folder: Path = DATA) -> Direction:
+    """A shipped direction.
+
+    Raises:
+        DirectionError: there is none of this name, or its files are damaged.
+    """
+    known = _all(folder)
+    for direction in known:
+        if direction.name == name:
+            return direction
+    raise DirectionError(f"There is no direction '{name}'; there are {', '.join(d.name for d in known)}.")
+
+
+def by_id(number: int, folder: Path = DATA) -> Direction:
+    """The shipped direction that a file calls ``number``.
+
+    Raises:
+        DirectionError: this version has none.
+    """
+    for direction in _all(folder):
+        if direction.id == number:
+            return direction
+    raise DirectionError(f"This version has no direction with id {number}; the file is from a newer one.")
+
+
+def read(folder: Path, name: str) -> Direction:
+    """Read and validate ``<name>.npy`` and ``<name>.json``.
+
+    Raises:
+        DirectionError: they are missing, damaged, or made for another generator.
+    """
+    try:
+        payload = (folder / f"{name}.npy").read_bytes()
+        metadata = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        array = np.load(folder / f"{name}.npy", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DirectionError(f"Direction '{name}' cannot be read: {error}.") from error
+    if not isinstance(metadata, dict):
+        raise DirectionError(f"Direction '{name}': its JSON file is not an object.")
+    missing = [key for key in _REQUIRED if key not in metadata]
+    if missing:
+        raise DirectionError(f"Direction '{name}': its JSON file lacks {', '.join(missing)}.")
+    if metadata["generator"] != GENERATOR:
+        raise DirectionError(f"Direction '{name}' is for the generator {metadata['generator']!r}, not {GENERATOR!r}.")
+    if metadata["sha256"] != hashlib.sha256(payload).hexdigest():
+        raise DirectionError(f"Direction '{name}': the array is not the one that its JSON file describes.")
+    return Direction(
+        name, array, metadata["layers"], metadata["range"], metadata["id"], str(metadata["label"]), metadata
+    )
+
+
+def write(folder: Path, direction: Direction) -> None:
+    """Write a direction's two files; ``metadata`` gets what the other attributes say.
+
+    Raises:
+        DirectionError: the direction has no id, or another one has it.
+    """
+    if direction.id is None:
+        raise DirectionError(f"Direction '{direction.name}' has no id.")
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(other.id == direction.id and other.name != direction.name for other in _all(folder)):
+        raise DirectionError(f"Another direction has the id {direction.id}.")
+    array_path = folder / f"{direction.name}.npy"
+    with array_path.with_suffix(".part").open("wb") as file:
+        np.save(file, direction.array)
+    payload = array_path.with_suffix(".part").read_bytes()
+    metadata: dict[str, Any] = {
+        **direction.metadata,
+        "id": direction.id,
+        "label": direction.label,
+        "generator": GENERATOR,
+        "layers": list(direction.layers),
+        "range": list(direction.range),
+        "sha256": hashlib.sha256(payload).hexdigest(),
+    }
+    ordered = {key: metadata.pop(key) for key in _REQUIRED if key in metadata}
+    text = json.dumps({**ordered, **metadata}, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / f"{direction.name}.json").write_text(text + "\n", encoding="utf-8")
+    os.replace(array_path.with_suffix(".part"), array_path)
+    _all.cache_clear()
+
+
+@functools.lru_cache(maxsize=4)
+def _all(folder: Path) -> tuple[Direction, ...]:
+    """Every direction of a folder by ascending id."""
+    found = [read(folder, path.stem) for path in folder.glob("*.json")]
+    found.sort(key=lambda direction: direction.id or 0)
+    for first, second in zip(found, found[1:]):
+        if first.id == second.id:
+            raise DirectionError(f"The directions '{first.name}' and '{second.name}' have the same id {first.id}.")
+    return tuple(found)
