@@ -57,8 +57,8 @@ class GeneralInversionEncoder(nn.Module):
         self.to_f = nn.Sequential(
             ResidualBlock(width, width), nn.GroupNorm(8, width), nn.ReLU(), nn.Conv2d(width, 512, 1)
         )
-        self.s_pool = nn.Sequential(nn.GroupNorm(8, width), nn.ReLU(), nn.Conv2d(width, 64, 3, 1, 1), nn.ReLU())
-        self.s_hidden = nn.Linear(64 * 64 // 4 + width * 4, bottleneck)
+        self.s_norm = nn.GroupNorm(8, width)
+        self.s_hidden = nn.Linear(width * 16, bottleneck)
         self.s_layers = nn.Linear(bottleneck, LAYERS * rank)
         self.s_basis = nn.Parameter(torch.randn(LAYERS, rank, LATENT) * 0.05)
         self.register_buffer("mean", torch.zeros(LATENT))
@@ -67,10 +67,19 @@ class GeneralInversionEncoder(nn.Module):
         """Aligned face ``(B, 3, 256, 256)`` in [-1, 1] to S ``(B, 16, 512)`` and F ``(B, 512, 16, 16)``."""
         at16 = self.at16(self.at32(self.at64(self.stem(F.pixel_unshuffle(image, 4)))))
         at8 = self.at8(at16)
+        return self.semantics(self.evidence(at8)), self.middle(at16, at8)
+
+    def evidence(self, at8: Tensor) -> Tensor:
+        """What the S head sees: activations at 8x8, pooled to 4x4, ``(B, 16 * width)``."""
+        return F.avg_pool2d(F.relu(self.s_norm(at8)), 2).flatten(1)
+
+    def semantics(self, evidence: Tensor) -> Tensor:
+        """The S head, linear in its evidence: ``(B, 16, 512)``."""
+        coordinates = self.s_layers(self.s_hidden(evidence)).unflatten(1, (LAYERS, -1))
+        return self.mean + torch.einsum("blr,lrc->blc", coordinates, self.s_basis)
+
+    def middle(self, at16: Tensor, at8: Tensor) -> Tensor:
+        """The F head: ``(B, 512, 16, 16)``."""
         pooled = F.adaptive_avg_pool2d(at8, 2).flatten(1)
         context = F.interpolate(at8, scale_factor=2, mode="bilinear") + self.global_(pooled)[:, :, None, None]
-        feature = self.to_f(at16 + context)
-        hidden = torch.cat((F.avg_pool2d(self.s_pool(at8), 2).flatten(1), pooled), 1)
-        coordinates = self.s_layers(F.leaky_relu(self.s_hidden(hidden), 0.2)).unflatten(1, (LAYERS, -1))
-        codes = torch.einsum("blr,lrc->blc", coordinates, self.s_basis)
-        return self.mean + codes, feature
+        return self.to_f(at16 + context)

@@ -5,6 +5,8 @@ Stages, in order:
 ``inversion``
     The encoder alone. Synthetic pairs give S and F exactly; real faces go through the generator and are judged as
     pictures, once from S alone and once from S and F. No rate.
+``semantics``
+    The S head alone, by ridge regression on synthetic faces.
 ``codec``
     Everything, with rate: random quality for every picture, random truncation of the slices, judged as pictures.
 ``entropy``
@@ -26,13 +28,15 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from hsc.generator import Generator
+from hsc.errors import HSCError
+from hsc.generator import LATENT, LAYERS, Generator
 from hsc.model import LEVEL, HSCNetworks
 from hsc.networks import SemanticCompressionNetwork
 from hsc.preview import PreviewHead
-from hsc.train.data import Faces, sample_codes, synthetic_pairs
+from hsc.train.data import Faces, load_faces, sample_codes, synthetic_pairs
 from hsc.train.losses import PictureLoss
 from hsc.train.rate import RateModel, add_noise, round_through
+from hsc.weights import cache_dir
 
 FINE_LAYERS = slice(11, 16)
 """Style layers that no 256 px preview sees; only synthetic pairs teach them."""
@@ -207,6 +211,65 @@ class Trainer:
         self.run(step, [{"params": list(gie.parameters()), "lr": settings.learning_rate}], out, "inversion")
 
     @torch.no_grad()
+    def semantics(self, out: Path) -> None:
+        """Stage ``semantics``: the S head in closed form.
+
+        Ridge regression from the encoder's evidence to the style codes of synthetic faces. Gradient descent needs
+        far more pictures to get there; it only has to adapt the head to real faces afterwards.
+        """
+        gie, settings = self.networks.gie, self.settings
+        size = gie.s_hidden.in_features + 1
+        gram = torch.zeros(size, size, dtype=torch.float64)
+        cross = torch.zeros(size, LAYERS * LATENT, dtype=torch.float64)
+        held, count = [], 0
+        deadline = time.monotonic() + 60 * settings.minutes
+        while time.monotonic() < deadline:
+            codes, features = synthetic_pairs(self.exact_generator, settings.batch, LEVEL, self.random)
+            image = self.picture(features, codes).clamp(-1, 1)
+            with torch.autocast(self.device.type, settings.precision):
+                at16 = gie.at16(gie.at32(gie.at64(gie.stem(F.pixel_unshuffle(image, 4)))))
+                evidence = gie.evidence(gie.at8(at16)).float()
+            rows = F.pad(evidence, (0, 1), value=1.0).cpu()
+            target = (codes - gie.mean).flatten(1).cpu()
+            if len(held) < 20:
+                held.append((rows, target))
+                continue
+            gram += (rows.T @ rows).double()
+            cross += (rows.T @ target).double()
+            count += len(rows)
+        if not count:
+            raise HSCError("The time was too short to see any face.")
+        rows, target = (torch.cat(part).double() for part in zip(*held))
+        best = None
+        for strength in (1e-3, 1e-2, 1e-1, 1.0):
+            ridge = gram / count + strength * gram.diagonal()[:-1].mean() / count * torch.eye(size).double()
+            solution = torch.linalg.solve(ridge, cross / count)
+            error = float((rows @ solution - target).square().mean() / target.square().mean())
+            print(f"semantics: {count} faces, ridge {strength:g}, unexplained {error:.3f}", flush=True)
+            if best is None or error < best[0]:
+                best = (error, solution)
+        covariance = gram / count
+        codes = best[1].unflatten(1, (LAYERS, LATENT))
+        rank = gie.s_basis.shape[1]
+        coordinates = []
+        for layer in range(LAYERS):
+            own = codes[:, layer]
+            basis = torch.linalg.eigh(own.T @ covariance @ own)[1][:, -rank:]
+            gie.s_basis[layer].copy_(basis.T)
+            coordinates.append(own @ basis)
+        stacked = torch.cat(coordinates, 1)
+        shared = torch.linalg.eigh(stacked.T @ covariance @ stacked)[1][:, -gie.s_hidden.out_features:]
+        hidden = stacked @ shared
+        # The hidden layer has about unit deviation, as an ordinary initialisation would give it.
+        scale = (hidden * (covariance @ hidden)).sum(0).clamp(min=1e-12).sqrt()
+        gie.s_hidden.weight.copy_((hidden / scale)[:-1].T)
+        gie.s_hidden.bias.copy_((hidden / scale)[-1])
+        gie.s_layers.weight.copy_(shared * scale)
+        gie.s_layers.bias.zero_()
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.save(out / "semantics.safetensors")
+
+    @torch.no_grad()
     def start_transforms(self, count: int = 2048) -> None:
         """Set SCN and FCN to the principal components of what the encoder finds in training faces."""
         networks = self.networks
@@ -252,26 +315,35 @@ class Trainer:
         y = networks.fcn.encode(f, base)
         log2_step = networks.fcn.step.log2(quality)[:, :, None, None]
         context = networks.sce.start(semantics, quality)
-        means, bits, decoded = [], [], []
-        for index, slice_ in enumerate(y.chunk(networks.fcn.slices, 1)):
-            mean, log2_scale = networks.sce(index, context)
-            own = log2_step[:, index * slice_.shape[1]:][:, :slice_.shape[1]]
-            width = torch.exp2(own)
-            scaled = (slice_ - mean) / width
-            rounded = round_through(scaled) * width + mean
-            noisy = (add_noise(scaled) if noise else scaled.round()) * width + mean
-            bits.append(rate.feature_bits(noisy, mean, log2_scale, own).sum((1, 2, 3)))
-            # A slice that is missing is its predicted mean, for the picture and as context alike.
-            received = torch.where((index < count)[:, None, None, None], rounded, mean)
-            decoded.append(received)
-            means.append(mean)
-            context = torch.cat((context, received), 1)
-        y_hat = torch.cat(decoded, 1)
+        y_hat, bits = self._predict(y, context, log2_step, count, noise)
         f_hat = torch.where((count > 0)[:, None, None, None], networks.fcn.decode(y_hat, base), base)
-        index = torch.arange(len(bits), device=count.device)
-        feature_bits = torch.where(index[:, None] < count, torch.stack(bits), torch.zeros(())).sum(0)
+        index = torch.arange(bits.shape[1], device=count.device)
+        feature_bits = torch.where(index < count[:, None], bits, torch.zeros_like(bits)).sum(1)
         return {"s": s, "f": f, "s_hat": s_hat, "f_hat": f_hat, "base": base, "semantic_bytes": semantic_bits / 8,
                 "feature_bytes": feature_bits / 8}
+
+    def _predict(
+        self, y: Tensor, context: Tensor, log2_step: Tensor, count: Tensor | None, noise: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Slice by slice: decoded coefficients ``(B, latent, h, w)`` and bits of every slice ``(B, slices)``.
+
+        Slices from ``count`` on are missing: their predicted mean stands in, for the picture and as context alike.
+        """
+        networks = self.networks
+        bits, decoded = [], []
+        for index, own in enumerate(y.chunk(networks.fcn.slices, 1)):
+            mean, log2_scale = networks.sce(index, context)
+            exponent = log2_step[:, index * own.shape[1]:][:, :own.shape[1]]
+            width = torch.exp2(exponent)
+            scaled = (own - mean) / width
+            noisy = (add_noise(scaled) if noise else scaled.round()) * width + mean
+            bits.append(self.rate.feature_bits(noisy, mean, log2_scale, exponent).sum((1, 2, 3)))
+            received = round_through(scaled) * width + mean
+            if count is not None:
+                received = torch.where((index < count)[:, None, None, None], received, mean)
+            decoded.append(received)
+            context = torch.cat((context, received), 1)
+        return torch.cat(decoded, 1), torch.stack(bits, 1)
 
     def codec(self, out: Path) -> None:
         """Stage ``codec``."""
@@ -330,6 +402,50 @@ class Trainer:
         return (((s.float() - codes) / code_scale).square().mean(),
                 ((f.float() - features) / feature_scale).square().mean())
 
+    def entropy(self, out: Path) -> None:
+        """Stage ``entropy``."""
+        networks, rate, settings = self.networks, self.rate, self.settings
+        minutes = settings.minutes
+        qualities, semantics, features = self._collect(minutes * 60 * 0.5)
+        parameters = list(rate.parameters()) + list(networks.sce.parameters())
+        settings.minutes = minutes * 0.5
+
+        def step() -> dict[str, Tensor]:
+            chosen = torch.randint(len(qualities), (32,), generator=self.random).to(qualities.device)
+            quality, semantic, y = qualities[chosen], semantics[chosen], features[chosen].float()
+            width = networks.scn.step(quality).detach()
+            semantic_bits = rate.semantic_bits(semantic + (torch.rand_like(semantic) - 0.5) * width, width)
+            rounded = (semantic / width).round() * width
+            log2_step = networks.fcn.step.log2(quality).detach()[:, :, None, None]
+            _, bits = self._predict(y, networks.sce.start(rounded, quality), log2_step, None, True)
+            self.seen += len(chosen)
+            feature_bytes = bits.sum(1).mean() / 8
+            semantic_bytes = semantic_bits.mean() / 8
+            return {"semantic_bytes": semantic_bytes, "feature_bytes": feature_bytes,
+                    "loss": (semantic_bytes + feature_bytes) / 100}
+
+        self.run(step, [{"params": parameters, "lr": settings.learning_rate}], out, "entropy")
+
+    @torch.no_grad()
+    def _collect(self, seconds: float, versions: int = 3) -> tuple[Tensor, Tensor, Tensor]:
+        """Latents of training faces, each at some random qualities, as many as the time allows."""
+        networks = self.networks
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            image = self.real(8)
+            with torch.autocast(self.device.type, self.settings.precision):
+                s, f = networks.gie(image)
+            semantic = networks.scn.encode(s.float())
+            for _ in range(versions):
+                quality = torch.rand(len(image), 1, generator=self.random).to(self.device)
+                width = networks.scn.step(quality)
+                base = self.prefix(networks.scn.decode((semantic / width).round() * width))
+                found.append((quality, semantic, networks.fcn.encode(f.float(), base).bfloat16()))
+        print(f"entropy: {len(found) * 8} latents of {len(found) * 8 // versions} faces", flush=True)
+        qualities, semantics, features = (torch.cat(part) for part in zip(*found))
+        return qualities, semantics, features
+
     # ------------------------------------------------------------------ measuring
 
     @torch.no_grad()
@@ -379,3 +495,34 @@ def principal_semantics(scn: SemanticCompressionNetwork, codes: Tensor) -> None:
     scn.synthesis.weight.copy_(basis * deviation[0] / 4)
     scn.synthesis.bias.copy_(offset)
     print("semantic deviations", (deviation[[0, 15, 63, 255, 767]] / deviation[0]).tolist(), flush=True)
+
+
+STAGES = ("preview", "inversion", "semantics", "codec", "entropy")
+
+
+def run(
+    stage: str, settings: Settings, shards: list[Path], out: Path, checkpoint: Path | None = None, device: str = "cpu"
+) -> None:
+    """One stage, from shards and a checkpoint to ``out/<stage>.safetensors``; held-out metrics last.
+
+    Raises:
+        WeightsError: the judges' networks are missing.
+        HSCError: there is nothing to train on.
+    """
+    generator = Generator.load().to(device)
+    if stage == "preview":
+        from hsc.train import preview
+
+        head = preview.fit(generator, settings.minutes, seed=settings.seed)
+        save_file({name: value.half().contiguous() for name, value in head.state_dict().items()},
+                  out / "preview.safetensors")
+        return
+    if not shards:
+        raise HSCError("Training needs faces: name tar shards with --data.")
+    faces = load_faces(shards, cache_dir() / "faces")
+    trainer = Trainer(faces, settings, generator, PreviewHead.load())
+    if checkpoint:
+        trainer.load(checkpoint)
+    getattr(trainer, stage)(out)
+    if stage in ("codec", "entropy"):
+        trainer.validate()

@@ -1,0 +1,72 @@
+"""Code a folder of aligned faces at several rates and average what the metrics say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from hsc import images, metrics
+from hsc.codec import Codec
+from hsc.errors import ImageError
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One picture at one rate."""
+
+    picture: str
+    target: int
+    bytes: int
+    scores: metrics.Scores
+
+
+def pictures(folder: Path) -> list[Path]:
+    """The picture files of a folder, by name.
+
+    Raises:
+        ImageError: there are none.
+    """
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise ImageError(f"There are no pictures in {folder}.")
+    return found
+
+
+def evaluate(codec: Codec, paths: Sequence[Path], targets: Sequence[int]) -> Iterator[Result]:
+    """Encode, decode and score every picture at every target size in bytes.
+
+    Args:
+        paths: aligned square faces; the metrics run at 1024.
+        targets: ``max_bytes`` of the encoder.
+    """
+    scorer = metrics.FaceMetrics()
+    for path in paths:
+        original = images.open_image(path)
+        if original.width != original.height:
+            raise ImageError(f"{path.name} is not square; align it first.")
+        if original.width != 1024:
+            original = original.resize((1024, 1024), Image.Resampling.LANCZOS)
+        for target in targets:
+            data = codec.encode(original, max_bytes=target)
+            yield Result(path.name, target, len(data), scorer.compare(original, codec.decode(data)))
+
+
+def summary(results: Sequence[Result]) -> list[dict[str, float | int | None]]:
+    """One row for each target: means over the pictures; ``None`` where no picture has the score."""
+    rows = []
+    for target in sorted({result.target for result in results}):
+        group = [result for result in results if result.target == target]
+        mean_bytes = sum(result.bytes for result in group) / len(group)
+        row = {"target": target, "pictures": len(group), "bytes": mean_bytes, "bpp": metrics.bpp(mean_bytes)}
+        for name in asdict(group[0].scores):
+            if name == "missing":
+                continue
+            known = [value for result in group if (value := getattr(result.scores, name)) is not None]
+            row[name] = sum(known) / len(known) if known else None
+        rows.append(row)
+    return rows
