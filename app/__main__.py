@@ -1,0 +1,43 @@
+"""``python -m app``: start the app. Hosted Spaces run this very file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a file, by its path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import click
+
+from hsc.errors import HSCError
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--host", default=None, help="Address to listen on; 0.0.0.0 for the whole network. [127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port; the first free one from 7860 on by default.")
+@click.option("--mcp", is_flag=True, help="Serve the endpoints to language models over MCP as well.")
+@click.option("--open", "in_browser", is_flag=True, help="Open the page in a browser.")
+def main(host: str | None, port: int | None, mcp: bool, in_browser: bool) -> None:
+    """Start HSC Studio: compress a face, edit its bitstream, compare it with other codecs."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    from app import page, theme
+    from app.studio import MAX_UPLOAD, Studio
+
+    print("Loading the codec ...", file=sys.stderr, flush=True)
+    studio = Studio()
+    try:
+        studio.warm_up()
+    except HSCError as error:
+        sys.exit(f"error: {error}")
+    demo = page.build(studio).queue(max_size=page.QUEUE)
+    demo.launch(
+        server_name=host, server_port=port, mcp_server=mcp, inbrowser=in_browser, theme=theme.theme(),
+        css=theme.stylesheet(), head=theme.head(), max_file_size=MAX_UPLOAD, run_history=False,
+        footer_links=["api"], show_error=True, share=False,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

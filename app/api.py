@@ -1,0 +1,174 @@
+"""Typed endpoints for programs: compress, decode, edit, compare.
+
+Files go in and out as Gradio's file data: ``gradio_client.handle_file("me.jpg")`` in Python, an upload and its path
+with curl. Nothing is remembered between calls.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio import FileData
+
+from app import comparison, editing
+from app.events import MODEL
+from app.session import Folder, Session
+from app.studio import DEFAULT_BYTES, MAX_BYTES, Studio
+from hsc import bitstream, metrics
+from hsc.codec import SIZES, Semantics
+from hsc.errors import HSCError, ImageError
+
+
+def register(studio: Studio) -> None:
+    """Add the endpoints to the app that is being built."""
+
+    def compress(photo: FileData, max_bytes: int = DEFAULT_BYTES, face: int = 0) -> tuple[FileData, dict[str, Any]]:
+        """Compress one face of a photo to an .hsc file of at most max_bytes bytes.
+
+        Args:
+            photo: A picture file (JPEG, PNG, WebP, AVIF and others, up to 20 MB and 40 megapixels).
+            max_bytes: Largest size of the file in bytes, 0 to 8000.
+            face: Which face, 0 for the largest.
+
+        Returns:
+            The .hsc file, and a description: bytes, bpp, layers (name, bytes, end), faces found, notes.
+        """
+        if not 0 <= max_bytes <= MAX_BYTES:
+            raise HSCError(f"max_bytes must be from 0 to {MAX_BYTES}, not {max_bytes}.")
+        picture, data = studio.open(_received(photo), face)
+        if data is not None:
+            raise ImageError("That is an .hsc file already, not a photo.")
+        data = studio.encode(Session(), picture, max_bytes)
+        about = _description(studio.codec.parse(data)) | {"faces": len(picture.faces), "notes": list(picture.notes)}
+        return _sent(Folder().data(data, "face.hsc")), about
+
+    def decode(file: FileData, size: int = 1024, received_bytes: int = -1) -> tuple[FileData, dict[str, Any]]:
+        """Restore the face from an .hsc file, or from its first bytes only.
+
+        Args:
+            file: An .hsc file; edits that are stored in it are applied.
+            size: Side of the picture: 1024, 512 or 256.
+            received_bytes: Decode only this many bytes from the start; -1 for all.
+
+        Returns:
+            The restored picture as PNG, and a description: bytes, bpp, layers (name, bytes, end), complete.
+        """
+        data = _file(file)
+        if received_bytes >= 0:
+            data = bitstream.truncate(data, received_bytes)
+        semantics = studio.codec.parse(data)
+        shown = editing.move(studio.codec, semantics, editing.stored(semantics.edits))
+        picture = _render(studio, shown, size)
+        note = f"Face restored by HSC from {len(data)} bytes; not a photograph."
+        return _sent(Folder().png(picture, "restored", note)), _description(semantics)
+
+    def edit(file: FileData, strengths: dict[str, float], size: int = 1024) -> tuple[FileData, FileData]:
+        """Edit a compressed face along named directions, such as {"smile": 0.8, "eyeglasses": 1}.
+
+        Args:
+            file: An .hsc file; edits that are stored in it are replaced.
+            strengths: Direction names and strengths; 1 is a clear effect, -1 its opposite.
+            size: Side of the picture: 1024, 512 or 256.
+
+        Returns:
+            The edited picture as PNG, and the .hsc file with the edits stored in it.
+        """
+        data = bitstream.strip_edits(_file(file))
+        moved = editing.move(studio.codec, studio.codec.parse(data), strengths)
+        picture, folder = _render(studio, moved, size), Folder()
+        note = f"Face restored from {len(data)} bytes and edited by HSC ({editing.described(strengths)}): synthetic."
+        active = {name: value for name, value in strengths.items() if value}
+        stored = editing.with_edits(data, active) or data
+        return _sent(folder.png(picture, "edited", note)), _sent(folder.data(stored, "edited.hsc"))
+
+    def compare(photo: FileData, max_bytes: int = DEFAULT_BYTES, face: int = 0) -> list[dict[str, Any]]:
+        """Compress one face with every codec to at most max_bytes bytes, and measure what comes back.
+
+        Args:
+            photo: A picture file.
+            max_bytes: Largest size of each file in bytes, 13 to 8000.
+            face: Which face, 0 for the largest.
+
+        Returns:
+            For each codec: codec, name, bytes, fits, metrics, reason (why there is no result) and note.
+        """
+        if not bitstream.file_bytes([]) <= max_bytes <= MAX_BYTES:
+            raise HSCError(f"max_bytes must be from {bitstream.file_bytes([])} to {MAX_BYTES}, not {max_bytes}.")
+        picture, data = studio.open(_received(photo), face)
+        if data is not None:
+            raise ImageError("A comparison needs a photo, not an .hsc file.")
+        chosen = comparison.codecs(studio.codec, studio.encode(Session(), picture, max_bytes))
+        results: list = []
+        for results in comparison.run(picture.crop, chosen, max_bytes, studio.judge):
+            pass
+        return [
+            {"codec": result.codec, "name": result.name, "bytes": result.bytes, "fits": result.fits,
+             "metrics": result.metrics, "reason": result.reason, "note": result.note}
+            for result in results
+        ]  # fmt: skip
+
+    for endpoint in (compress, decode, edit):
+        gr.api(_told(endpoint), api_name=endpoint.__name__, concurrency_id=MODEL, concurrency_limit=1)
+    gr.api(_told(compare), api_name="compare", concurrency_id="compare", concurrency_limit=1)
+
+
+def _told(endpoint: Callable) -> Callable:
+    """Turn what a caller can act on into Gradio's error: one sentence."""
+
+    @functools.wraps(endpoint)
+    def told(*arguments: Any, **keywords: Any) -> Any:
+        try:
+            return endpoint(*arguments, **keywords)
+        except HSCError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        except (TypeError, ValueError) as error:
+            raise gr.Error(f"An argument is wrong: {error}", print_exception=False) from error
+
+    return told
+
+
+def _received(file: Any) -> Path:
+    """Path of an uploaded file; a path outside the uploads is refused, whatever it names."""
+    from gradio.utils import get_upload_folder, is_in_or_equal
+
+    path = file.get("path") if isinstance(file, dict) else getattr(file, "path", None)
+    if not isinstance(path, str) or not is_in_or_equal(path, get_upload_folder()):
+        raise ImageError("Upload the file first, and pass the path that the upload returned.")
+    return Path(path)
+
+
+def _file(file: Any) -> bytes:
+    """The bytes of an uploaded .hsc file; an empty one is the stream of 0 bytes."""
+    path = _received(file)
+    try:
+        if path.stat().st_size > 1_000_000:
+            raise ImageError("That is not an .hsc file: it is too large.")
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError("The upload is no longer here; please send the file again.") from error
+
+
+def _sent(path: Path) -> FileData:
+    return FileData(path=str(path), orig_name=path.name, meta={"_type": "gradio.FileData"}).model_dump()
+
+
+def _render(studio: Studio, semantics: Semantics, size: int):
+    if size not in SIZES:
+        raise HSCError(f"size must be one of {', '.join(map(str, SIZES))}, not {size}.")
+    return studio.codec.render(semantics, size)
+
+
+def _description(semantics: Semantics) -> dict[str, Any]:
+    return {
+        "bytes": semantics.bytes,
+        "bpp": metrics.bpp(semantics.bytes),
+        "quality": semantics.quality,
+        "layers": [{"name": layer.name, "bytes": layer.bytes, "end": layer.end} for layer in semantics.layers],
+        "total_layers": semantics.total_layers,
+        "complete": semantics.complete,
+        "edits": editing.stored(semantics.edits),
+    }

@@ -1,0 +1,166 @@
+"""Markup of everything on the page that is not a Gradio component: numbers, captions, faces, tables."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from app.examples import Example
+from app.plots import layer_colour
+from hsc import metrics
+from hsc.alignment import SIZE, Face
+from hsc.bitstream import HEADER_BYTES
+from hsc.codec import Semantics
+
+RAW_BYTES = SIZE * SIZE * 3
+"""Bytes of the aligned crop as plain 8-bit RGB."""
+
+
+def amount(size: float) -> str:
+    """Bytes for people: ``798 bytes``, ``3.1 MB``."""
+    if size < 10_000:
+        return f"{size:,.0f} byte{'' if round(size) == 1 else 's'}"
+    return f"{size / 1e3:,.0f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
+
+
+def ratio(before: int, after: int) -> str:
+    """How many times smaller, to two figures, as ``3,900``."""
+    if not after:
+        return "∞"
+    value = before / after
+    digits = max(0, len(str(int(value))) - 2)
+    return f"{round(value, -digits):,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def numbers(size: int, received: int, semantics: Semantics, total_layers: int, upload_bytes: int) -> str:
+    """The big figures: bytes, bits per pixel, ratios, and what was received of the file."""
+    shown = f"{size:,}"
+    part = ""
+    layers = f"{len(semantics.layers)} of {total_layers} layers"
+    if received < size:
+        part = f'<p class="numbers-part">{received:,} received so far: {layers}</p>'
+    elif size:
+        part = f'<p class="numbers-part">all of it received: {layers}</p>'
+    else:
+        part = '<p class="numbers-part">nothing at all: the mean of all faces</p>'
+    facts = [("bits per pixel", f"{metrics.bpp(size):.4f}")]
+    if upload_bytes:
+        facts.append(("smaller than your file", f"{ratio(upload_bytes, size)}×"))
+    facts.append(("smaller than the raw crop", f"{ratio(RAW_BYTES, size)}×"))
+    cells = "".join(f"<div><dd>{value}</dd><dt>{escape(name)}</dt></div>" for name, value in facts)
+    return (
+        f'<div class="numbers"><p class="numbers-main"><strong>{shown}</strong> bytes</p>{part}<dl>{cells}</dl></div>'
+    )
+
+
+def byte_map(data: bytes, semantics: Semantics, received: int) -> str:
+    """The whole file as one picture: a cell for each byte, coloured by layer, faint until received."""
+    if not data:
+        return '<div class="bytemap bytemap-empty"><p>No bytes at all.</p></div>'
+    columns = 40
+    rows = -(-len(data) // columns)
+    cells = np.zeros((rows * columns, 4), np.uint8)
+    ends = [HEADER_BYTES] + [layer.end for layer in semantics.layers] + [len(data)]
+    values = np.frombuffer(data, np.uint8)
+    start = 0
+    for index, end in enumerate(ends):
+        red, green, blue = (int(layer_colour(index)[1 + 2 * i : 3 + 2 * i], 16) for i in range(3))
+        light = 0.55 + 0.45 * values[start:end] / 255
+        cells[start:end, :3] = (light[:, None] * (red, green, blue)).astype(np.uint8)
+        cells[start:end, 3] = 255
+        start = max(start, end)
+    cells[received : len(data), 3] = 40
+    image = Image.fromarray(cells.reshape(rows, columns, 4))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return (
+        f'<figure class="bytemap"><img src="{url}" width="{columns}" height="{rows}" alt="The {len(data)} bytes of'
+        f' the file, one cell each, {received} of them received"><figcaption>This is the whole file, a cell for each'
+        f" byte.</figcaption></figure>"
+    )
+
+
+def caption(left: str, right: str, description: str, stage: str) -> str:
+    """What is on the two sides of a divider; also carries the texts for people who do not see the pictures."""
+    return (
+        f'<div class="caption" data-stage="{stage}" data-left="{escape(left)}: {escape(description)}"'
+        f' data-right="{escape(right)}: {escape(description)}">'
+        f'<span class="caption-left">{escape(left)}</span><span class="caption-right">{escape(right)}</span></div>'
+    )
+
+
+def notes(lines: Sequence[str]) -> str:
+    """Sentences about the picture; nothing where there are none."""
+    return "".join(f'<p class="note">{escape(line)}</p>' for line in lines)
+
+
+def empty(title: str, text: str) -> str:
+    """What a place says while it has nothing to show."""
+    return f'<div class="empty"><h3>{escape(title)}</h3><p>{escape(text)}</p></div>'
+
+
+def example_strip(examples: Sequence[Example], chosen: int | None = None) -> str:
+    """Thumbnails to click on."""
+    if not examples:
+        return ""
+    buttons = "".join(
+        f'<button type="button" data-index="{index}" title="{escape(example.title)}"'
+        f' aria-label="Example: {escape(example.title)}" aria-pressed="{str(index == chosen).lower()}">'
+        f'<img src="{example.thumbnail()}" width="72" height="72" alt=""></button>'
+        for index, example in enumerate(examples)
+    )
+    return (
+        f'<div class="examples"><p class="examples-title">or try one of these</p><div class="examples-row">{buttons}'
+        f'</div><p class="examples-note">Made by the generator, they are nobody; the last is NASA’s public-domain'
+        f" portrait of astronaut Eileen Collins.</p></div>"
+    )
+
+
+def face_picker(photo: Image.Image, faces: Sequence[Face], chosen: int) -> str:
+    """The photo with a button around every face; nothing where there is no choice."""
+    if len(faces) < 2:
+        return ""
+    width, height = photo.size
+    small = photo.copy()
+    small.thumbnail((720, 720))
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG", compress_level=3)
+    url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    boxes = []
+    for index, face in enumerate(faces):
+        left, top, right, bottom = face.box
+        left, top = max(0.0, left), max(0.0, top)
+        right, bottom = min(float(width), right), min(float(height), bottom)
+        style = (
+            f"left:{100 * left / width:.2f}%;top:{100 * top / height:.2f}%;"
+            f"width:{100 * (right - left) / width:.2f}%;height:{100 * (bottom - top) / height:.2f}%"
+        )
+        pressed = str(index == chosen).lower()
+        boxes.append(
+            f'<button type="button" data-index="{index}" style="{style}" aria-pressed="{pressed}"'
+            f' aria-label="Face {index + 1} of {len(faces)}"><span>{index + 1}</span></button>'
+        )
+    return (
+        f'<div class="faces"><p>{len(faces)} faces were found. Pick one:</p><div class="faces-photo">'
+        f'<img src="{url}" alt="Your photo with {len(faces)} faces marked">{"".join(boxes)}</div></div>'
+    )
+
+
+def filmstrip(frames: Sequence[tuple[float, Image.Image]], label: str) -> str:
+    """Small pictures of one direction at several strengths; a click takes the strength over."""
+    parts = []
+    for strength, frame in frames:
+        buffer = io.BytesIO()
+        frame.save(buffer, "PNG", compress_level=3)
+        url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+        parts.append(
+            f'<button type="button" data-index="{strength:g}" aria-label="{escape(label)} {strength:+.2g}">'
+            f'<img src="{url}" width="256" height="256" alt=""><span>{strength:+.2g}</span></button>'
+        )
+    return f'<div class="strip" role="group" aria-label="{escape(label)} at several strengths">{"".join(parts)}</div>'

@@ -1,0 +1,154 @@
+"""The Compare step: the codecs that are asked, their pictures, their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from PIL import Image
+
+from app.cards import amount
+from hsc import baselines, compare, report
+from hsc.baselines import ImageCodec
+from hsc.codec import Codec
+from hsc.compare import Judge, Result, Row
+from hsc.errors import HSCError
+
+BENCHMARK = Path(__file__).resolve().parents[1] / "assets" / "benchmark"
+METRICS = ("lpips_alex", "identity", "psnr", "ms_ssim", "landmarks")
+"""Columns of the table and choices of the plot."""
+
+
+class CurrentFile(ImageCodec):
+    """The bitstream that is on the screen, as one of the codecs.
+
+    Args:
+        codec: decodes it.
+        data: a complete file.
+    """
+
+    key, name, kind = "hsc", "HSC", "hsc"
+
+    def __init__(self, codec: Codec, data: bytes) -> None:
+        self._codec, self._data = codec, data
+
+    def description(self) -> str:
+        return "the bitstream of this session"
+
+    def ladder(self, image: Image.Image) -> CurrentFile:
+        return self
+
+    def fit(self, max_bytes: int) -> bytes:
+        """The file as it is."""
+        return self._data
+
+    def decode(self, data: bytes) -> Image.Image:
+        return self._codec.decode(data)
+
+
+def codecs(codec: Codec, data: bytes) -> list[ImageCodec]:
+    """Those of a live comparison, unavailable ones too; this session's own file first."""
+    others = [other for other in baselines.codecs() if other.kind != "hsc" and not other.key.endswith("-scaled")]
+    return [CurrentFile(codec, data), *others]
+
+
+def run(crop: Image.Image, chosen: Sequence[ImageCodec], max_bytes: int, judge: Judge) -> Iterator[list[Result]]:
+    """Results so far, every time there is a new one, in the order of ``chosen``.
+
+    Raises:
+        ImageError: the picture is not square.
+    """
+    order = [codec.key for codec in chosen]
+    found: dict[str, Result] = {}
+    for result in compare.compare_face(crop, max_bytes, chosen, judge):
+        found[result.codec] = result
+        yield [found[key] for key in order if key in found]
+
+
+def benchmark() -> list[Row]:
+    """Means of the committed benchmark; empty where there is none."""
+    for path in sorted(BENCHMARK.glob("*.json")):
+        try:
+            return compare.summarise(compare.Report.load(path))
+        except HSCError:
+            continue
+    return []
+
+
+def grid(original: Path, results: Sequence[Result], pictures: dict[str, Path], waiting: Sequence[str]) -> str:
+    """The original and every codec's picture, zoomed together.
+
+    Args:
+        original: PNG of the aligned crop.
+        results: so far.
+        pictures: PNG of each codec's picture, by key.
+        waiting: names of the codecs that are still at work.
+    """
+    tiles = [_tile("Original", original, "the aligned crop", "")]
+    for result in results:
+        if result.codec in pictures:
+            size = amount(result.bytes)
+            kind = "own" if result.codec == "hsc" else "" if result.fits else "over"
+            tiles.append(_tile(result.name, pictures[result.codec], result.note or size, kind))
+    tiles += [
+        f'<figure class="tile waiting"><div class="tile-view skeleton"></div><figcaption><strong>{escape(name)}'
+        f"</strong><span>at work</span></figcaption></figure>"
+        for name in waiting
+    ]
+    return (
+        '<div class="zoom"><label>Zoom <input type="range" min="0" max="4" step="0.01" value="0"'
+        ' aria-label="Zoom of all pictures"></label><output>1.0×</output><span>drag, pinch or double-click any'
+        f' picture: all of them follow</span></div><div class="tiles">{"".join(tiles)}</div>'
+    )
+
+
+def _tile(name: str, path: Path, note: str, kind: str) -> str:
+    url = "gradio_api/file=" + quote(str(path))
+    return (
+        f'<figure class="tile {kind}"><div class="tile-view" tabindex="0" role="group" aria-label="{escape(name)}:'
+        f' arrow keys move, plus and minus zoom"><img src="{url}" alt="{escape(name)}, {escape(note)}"'
+        f' draggable="false"></div><figcaption><strong>{escape(name)}</strong><span>{escape(note)}</span>'
+        f"</figcaption></figure>"
+    )
+
+
+def table(results: Sequence[Result]) -> str:
+    """Numbers of every codec, or why it has none; the best of each column among those that fit is marked."""
+    columns = [name for name in METRICS if any(name in result.metrics for result in results)]
+    best = {}
+    for name in columns:
+        values = [result.metrics[name] for result in results if result.fits and name in result.metrics]
+        if len(values) > 1:
+            best[name] = max(values) if report.COLUMNS[name][3] else min(values)
+    heads = "".join(f'<th scope="col">{escape(_heading(name))}</th>' for name in columns)
+    rows = []
+    for result in results:
+        mark = f'<span class="dot" style="background:{report.colour(result.codec)}"></span>'
+        name = f'<th scope="row">{mark}{escape(result.name)}</th>'
+        if result.reason is not None:
+            rows.append(f'<tr class="off">{name}<td colspan="{len(columns) + 1}">{escape(result.reason)}</td></tr>')
+            continue
+        size = f"{result.bytes:,}" + ("" if result.fits else f"<small>{escape(result.note)}</small>")
+        cells = "".join(_cell(result, column, best.get(column)) for column in columns)
+        kind = "own" if result.codec == "hsc" else "" if result.fits else "over"
+        rows.append(f'<tr class="{kind}">{name}<td>{size}</td>{cells}</tr>')
+    return (
+        f'<div class="table-wrap"><table class="scores"><caption>The whole file of each codec, measured against the'
+        f' original at 1024 × 1024</caption><thead><tr><th scope="col">Codec</th><th scope="col">Bytes</th>{heads}'
+        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _heading(name: str) -> str:
+    label, unit, _, more = report.COLUMNS[name]
+    return f"{label}{f' ({unit})' if unit else ''} {'↑' if more else '↓'}"
+
+
+def _cell(result: Result, column: str, best: float | None) -> str:
+    value = result.metrics.get(column)
+    if value is None:
+        return "<td>–</td>"
+    text = f"{value:.{report.COLUMNS[column][2]}f}"
+    return f'<td class="best">{text}</td>' if result.fits and value == best else f"<td>{text}</td>"

@@ -1,0 +1,162 @@
+"""Components of our own, built on ``gr.HTML``: their markup is made here, their behaviour is ``static/studio.js``."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+
+class RangeInput(gr.HTML):
+    """A slider with a label, a value that says its unit, marks, a reset, and a scale that may be logarithmic.
+
+    ``input`` is triggered while it moves and ``release`` when it is let go, by mouse, touch or keyboard alike.
+    The value is a number; as an output also ``{"value": ..., "max": ..., "marks": [[at, text], ...]}``.
+
+    Args:
+        label: names the slider.
+        minimum, maximum, value, step: as everywhere.
+        unit: written after the value.
+        spacing: ``"linear"``, or ``"log"`` for a scale that is linear at 0 and logarithmic far from it.
+        marks: ``(at, text)`` below the track.
+        tested: the part of the range that was tested; drawn on the track.
+        home: where a double click or the reset button goes; no reset without it.
+        playable: adds a button that plays the range from its minimum to its maximum.
+        hint: one line below.
+        signed: write ``+`` before positive values.
+    """
+
+    def __init__(
+        self,
+        label: str = "",
+        minimum: float = 0.0,
+        maximum: float = 1.0,
+        value: float = 0.0,
+        step: float = 1.0,
+        *,
+        unit: str = "",
+        spacing: str = "linear",
+        marks: list[tuple[float, str]] | None = None,
+        tested: tuple[float, float] | None = None,
+        home: float | None = None,
+        playable: bool = False,
+        hint: str = "",
+        signed: bool = False,
+        elem_id: str | None = None,
+        elem_classes: list[str] | None = None,
+        visible: bool = True,
+        render: bool = True,
+    ) -> None:
+        options = {
+            "min": minimum, "max": maximum, "step": step, "unit": unit, "scale": spacing, "marks": marks or [],
+            "tested": tested, "home": home, "signed": signed, "label": label,
+        }  # fmt: skip
+        name = escape(label)
+        reset = play_button = ""
+        if home is not None:
+            reset = f'<button type="button" class="range-reset" aria-label="Reset {name}">Reset</button>'
+        if playable:
+            play_button = (
+                '<button type="button" class="range-play" aria-label="Play the stream byte by byte">'
+                '<span aria-hidden="true">▶</span> Play</button>'
+            )
+        super().__init__(
+            {"value": value},
+            label=label,
+            html_template=(
+                f'<div class="range" data-options="{escape(json.dumps(options))}">'
+                f'<div class="range-head"><span class="range-label">{name}</span>{play_button}{reset}'
+                f'<output class="range-value"></output></div>'
+                f'<div class="range-track"><span class="range-tested"></span>'
+                f'<input type="range" min="0" max="1000" step="any" aria-label="{name}"></div>'
+                f'<div class="range-marks" aria-hidden="true"></div>'
+                + (f'<p class="range-hint">{escape(hint)}</p>' if hint else "")
+                + "</div>"
+            ),
+            js_on_load="window.hscRange(element, props, trigger, watch)",
+            apply_default_css=False,
+            elem_id=elem_id,
+            elem_classes=["range-block", *(elem_classes or [])],
+            visible=visible,
+            render=render,
+        )
+
+    def get_block_name(self) -> str:
+        return "html"
+
+    def preprocess(self, payload: Any) -> float:
+        value = payload.get("value") if isinstance(payload, dict) else payload
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            return 0.0
+
+    def postprocess(self, value: Any) -> dict | None:
+        if value is None:
+            return None
+        return value if isinstance(value, dict) else {"value": value}
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+class Choices(gr.HTML):
+    """Buttons made by the server; a click triggers ``select`` with the button's ``data-index``.
+
+    Args:
+        value: markup; every ``<button data-index=...>`` in it is a choice.
+    """
+
+    def __init__(
+        self,
+        value: str = "",
+        *,
+        elem_id: str | None = None,
+        visible: bool = True,
+        render: bool = True,
+    ) -> None:
+        super().__init__(
+            value,
+            js_on_load="window.hscChoices(element, trigger, 'select')",
+            apply_default_css=False,
+            elem_id=elem_id,
+            visible=visible,
+            render=render,
+        )
+
+    def get_block_name(self) -> str:
+        return "html"
+
+
+class ZoomGrid(gr.HTML):
+    """Pictures side by side that zoom and pan together; see :func:`app.cards.grid` for the markup."""
+
+    def __init__(
+        self, value: str = "", *, elem_id: str | None = None, visible: bool = True, render: bool = True
+    ) -> None:
+        super().__init__(
+            value,
+            js_on_load="window.hscZoom(element, watch)",
+            apply_default_css=False,
+            elem_id=elem_id,
+            visible=visible,
+            render=render,
+        )
+
+    def get_block_name(self) -> str:
+        return "html"
+
+
+class PhotoInput(gr.Image):
+    """An image input that hands over the very file that was uploaded, unread.
+
+    Decoding is left to :mod:`hsc.images`, which knows more formats, limits and errors.
+    """
+
+    def get_block_name(self) -> str:
+        return "image"
+
+    def preprocess(self, payload: Any) -> str | None:
+        return None if payload is None else payload.path

@@ -1,0 +1,106 @@
+"""The Edit step: directions, stored edits, films."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import directions
+from directions import Direction
+from hsc import bitstream
+from hsc.codec import Codec, Semantics
+from hsc.errors import DirectionError
+
+FIRST = ("smile", "eyeglasses", "makeup")
+"""Shown before all others."""
+FILMSTRIP = (-1.0, -0.66, -0.33, 0.0, 0.33, 0.66, 1.0)
+OWN = "own"
+"""Stands for the visitor's own direction where a name is expected."""
+_FRAMES = 21
+_FRAMES_PER_SECOND = 20
+
+
+def shipped() -> list[Direction]:
+    """All shipped directions, the best known first."""
+    names = directions.names()
+    ordered = [name for name in FIRST if name in names] + [name for name in names if name not in FIRST]
+    return [directions.load(name) for name in ordered]
+
+
+def label(name: str, foreign: Direction | None = None) -> str:
+    """What to call a direction."""
+    if name == OWN:
+        return foreign.label if foreign is not None else "Your own"
+    return directions.load(name).label
+
+
+def described(strengths: Mapping[str | Direction, float]) -> str:
+    """Strengths in words: ``smile +0.80, makeup -0.30``."""
+    parts = []
+    for key, value in strengths.items():
+        name = label(key) if isinstance(key, str) else key.label
+        parts.append(f"{name.lower()} {value:+.2f}")
+    return ", ".join(parts)
+
+
+def move(codec: Codec, semantics: Semantics, strengths: Mapping[str | Direction, float]) -> Semantics:
+    """Semantics moved along shipped and foreign directions.
+
+    Raises:
+        DirectionError: one is unknown, or a strength is out of range.
+    """
+    return codec.edit(semantics, {key: value for key, value in strengths.items() if value})
+
+
+def stored(edits: Iterable[tuple[int, float]]) -> dict[str, float]:
+    """Strengths by name of the edits that a file holds.
+
+    Raises:
+        DirectionError: this version does not know a direction.
+    """
+    return directions.from_ids(edits)
+
+
+def with_edits(data: bytes, strengths: Mapping[str | Direction, float]) -> bytes | None:
+    """The file with the edits in it; None where a file cannot hold them or is not complete."""
+    if not data or not strengths or any(isinstance(key, Direction) for key in strengths):
+        return None
+    if not bitstream.BitstreamReader(data).complete:
+        return None
+    return bitstream.append_edits(data, directions.to_ids(strengths))
+
+
+def foreign(path: Path, first: int, last: int, scale: float) -> Direction:
+    """A visitor's direction, bound to a range of layers.
+
+    Raises:
+        DirectionError: the file or the binding is refused, with the reason.
+    """
+    if first > last:
+        raise DirectionError(f"The first layer, {first}, comes after the last, {last}.")
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in path.stem.lower())[:40] or "direction"
+    return directions.load_foreign(path, name, tuple(range(first, last + 1)), (-3.0, 3.0), float(scale))
+
+
+def morph_strengths() -> list[float]:
+    """Strengths of a film from -1 to 1, slow at both ends."""
+    return (-np.cos(np.linspace(0, np.pi, _FRAMES))).tolist()
+
+
+def write_film(path: Path, frames: Sequence[Image.Image]) -> None:
+    """H.264 in MP4, playable everywhere, of equal RGB frames with even sides."""
+    import imageio_ffmpeg
+
+    writer = imageio_ffmpeg.write_frames(
+        str(path), frames[0].size, fps=_FRAMES_PER_SECOND, codec="libx264", quality=8, macro_block_size=2,
+        ffmpeg_log_level="error", output_params=["-movflags", "+faststart", "-metadata", "comment=Edited by HSC: synthetic"],
+    )  # fmt: skip
+    writer.send(None)
+    try:
+        for frame in frames:
+            writer.send(np.ascontiguousarray(frame.convert("RGB")))
+    finally:
+        writer.close()

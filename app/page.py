@@ -1,0 +1,213 @@
+"""The page: three steps, top to bottom what a visitor sees."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import gradio as gr
+
+from app import api, cards, comparison, editing
+from app.controls import Choices, PhotoInput, RangeInput, ZoomGrid
+from app.events import MODEL, Events
+from app.session import LIFETIME, Sessions
+from app.studio import DEFAULT_BYTES, MAX_BYTES, Studio
+from hsc import report
+from hsc.errors import HSCError
+
+TITLE = "HSC Studio"
+QUEUE = 24
+"""Waiting events before newcomers are told that the app is busy."""
+
+_HEADER = """
+<header class="masthead">
+  <div><h1>HSC Studio</h1>
+  <p class="lead">A face in a few hundred bytes. Then edit the bytes.</p></div>
+  <p class="method">Hierarchical Semantic Compression sends <em>what a face is</em> first, its details after, in one
+  stream that can be cut anywhere.</p>
+</header>"""
+_FOOTER = """
+<footer class="colophon">
+  <p><strong>Nothing is kept.</strong> Your photo stays in this session’s memory and temporary folder, and is deleted
+  when you close the page, at the latest after an hour. Its location and camera data are dropped at once; nothing is
+  sent anywhere else.</p>
+  <p><strong>Restored and edited faces are synthetic.</strong> Details are invented by a generator; every exported PNG
+  says so in its metadata. Do not use them to identify anyone, or to deceive.</p>
+</footer>"""
+_MARKS = [(0, "0"), (100, "100"), (300, "300"), (800, "800"), (2000, "2k"), (8000, "8k")]
+
+
+def build(studio: Studio | None = None) -> gr.Blocks:
+    """The app, ready to launch; nothing is loaded before it is needed."""
+    studio, sessions, ui = studio or Studio(), Sessions(), SimpleNamespace()
+    events = Events(studio, sessions, ui)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(300, LIFETIME)) as demo:
+        gr.HTML(_HEADER, apply_default_css=False)
+        with gr.Tabs(elem_id="steps"):
+            with gr.Tab("1 Compress", id="compress", elem_id="step-compress"):
+                _compress(ui, studio)
+            with gr.Tab("2 Edit", id="edit", elem_id="step-edit"):
+                _edit(ui)
+            with gr.Tab("3 Compare", id="compare", elem_id="step-compare") as ui.compare_tab:
+                _compare(ui)
+        gr.HTML(_FOOTER, apply_default_css=False)
+        _wire(demo, ui, events)
+        api.register(studio)
+    return demo
+
+
+def _compress(ui: SimpleNamespace, studio: Studio) -> None:
+    with gr.Row(elem_classes="sources"):
+        with gr.Column(scale=2, min_width=280):
+            ui.photo = PhotoInput(
+                label="Your photo", sources=["upload", "webcam", "clipboard"], type="filepath", height=190,
+                placeholder="Drop a photo here, or tap to choose one", elem_id="photo", buttons=[],
+            )  # fmt: skip
+            ui.bitstream = gr.UploadButton(
+                "Open an .hsc file instead", file_types=[".hsc"], size="sm", elem_id="open-hsc", variant="secondary"
+            )
+        with gr.Column(scale=5, min_width=300):
+            ui.examples = Choices(cards.example_strip(studio.examples), elem_id="examples")
+    ui.faces = Choices("", elem_id="faces")
+    ui.notes = gr.HTML("", apply_default_css=False, elem_id="notes")
+    with gr.Row(elem_classes="bench", equal_height=False):
+        with gr.Column(scale=6, min_width=320):
+            ui.stage = gr.ImageSlider(
+                format="png", type="filepath", show_label=False, interactive=False, max_height=640, elem_id="stage",
+                elem_classes="stage", buttons=["fullscreen"], container=False,
+            )  # fmt: skip
+            ui.caption = gr.HTML("", apply_default_css=False)
+        with gr.Column(scale=5, min_width=320):
+            ui.numbers = gr.HTML(_skeleton("numbers"), apply_default_css=False, elem_id="numbers")
+            ui.bytes = RangeInput(
+                "Bytes to spend", 0, MAX_BYTES, DEFAULT_BYTES, 1, unit="bytes", spacing="log", marks=_MARKS,
+                home=DEFAULT_BYTES, elem_id="bytes",
+            )  # fmt: skip
+            ui.received = RangeInput(
+                "Bytes received", 0, 1, 1, 1, unit="bytes", playable=True, elem_id="received",
+                hint="The stream can be cut anywhere: play it from nothing to the whole file.",
+            )  # fmt: skip
+            ui.bytemap = gr.HTML("", apply_default_css=False, elem_id="bytemap")
+            ui.layers = gr.Plot(show_label=False, elem_id="layers", container=False)
+            with gr.Row(elem_classes="downloads"):
+                ui.file = gr.DownloadButton("The file", interactive=False, size="sm", elem_id="download-hsc")
+                ui.restored = gr.DownloadButton("Restored PNG", interactive=False, size="sm", elem_id="download-png")
+
+
+def _edit(ui: SimpleNamespace) -> None:
+    try:
+        shipped, problem = editing.shipped(), None
+    except HSCError as error:
+        shipped, problem = [], str(error)
+    with gr.Row(elem_classes="bench", equal_height=False):
+        with gr.Column(scale=6, min_width=320):
+            ui.edit_stage = gr.ImageSlider(
+                format="png", type="filepath", show_label=False, interactive=False, max_height=640,
+                elem_id="edit-stage", elem_classes="stage", buttons=["fullscreen"], container=False,
+            )  # fmt: skip
+            ui.edit_caption = gr.HTML("", apply_default_css=False)
+            gr.HTML(
+                '<button type="button" class="hold" data-stage="edit-stage">Hold to see it unedited</button>',
+                apply_default_css=False, js_on_load=None,
+            )  # fmt: skip
+        with gr.Column(scale=5, min_width=320):
+            ui.sliders = {}
+            for direction in shipped:
+                low, high = direction.range
+                reach = max(1.0, -low, high)
+                ui.sliders[direction.name] = RangeInput(
+                    direction.label, -reach, reach, 0.0, 0.01, home=0.0, tested=(low, high), signed=True,
+                    elem_id=f"direction-{direction.name}", elem_classes=["direction"],
+                )  # fmt: skip
+            if not shipped:
+                text = problem or "This copy of the app ships none; a direction file of your own can be used below."
+                gr.HTML(cards.empty("There are no editing directions yet", text), apply_default_css=False)
+            ui.own_strength = RangeInput(
+                "Your own direction", -3.0, 3.0, 0.0, 0.01, home=0.0, signed=True, visible=False, elem_id="direction-own"
+            )
+            ui.reset = gr.Button("Reset all", size="sm", visible=bool(shipped))
+            with gr.Accordion("Bring your own direction", open=False):
+                gr.Markdown(
+                    "A StyleGAN2-FFHQ direction in W or W+: `.npy` or `.pt`, shape (1, 512), (16, 512), (18, 512) or"
+                    " (1, 9216), up to 1 MB."
+                )
+                ui.own_file = gr.File(label="Direction file", file_types=[".npy", ".pt"], type="filepath", height=110)
+                with gr.Row():
+                    ui.own_first = gr.Number(0, label="First layer", minimum=0, maximum=15, precision=0, min_width=90)
+                    ui.own_last = gr.Number(15, label="Last layer", minimum=0, maximum=15, precision=0, min_width=90)
+                    ui.own_scale = gr.Number(1.0, label="Scale", min_width=90)
+    choices = [(direction.label, direction.name) for direction in shipped]
+    with gr.Row(elem_classes="extras"):
+        ui.subject = gr.Dropdown(
+            [*choices, ("Your own", editing.OWN)], value=choices[0][1] if choices else editing.OWN,
+            label="Direction for the filmstrip and the film", scale=3, min_width=220,
+        )  # fmt: skip
+        ui.film = gr.Button("Filmstrip, −1 to 1", scale=2, min_width=150)
+        ui.morph = gr.Button("Morph film (MP4)", scale=2, min_width=150)
+        ui.paste = gr.Button("Paste into the photo", interactive=False, scale=2, min_width=150)
+    ui.strip = Choices("", elem_id="strip")
+    with gr.Row(elem_classes="downloads"):
+        ui.edited = gr.DownloadButton("Edited PNG", interactive=False, size="sm", elem_id="download-edited")
+        ui.edited_file = gr.DownloadButton("Edited file", interactive=False, size="sm", elem_id="download-edited-hsc")
+    ui.video = gr.Video(visible=False, label="Morph", autoplay=True, loop=True, interactive=False, height=420)
+    ui.pasted = gr.Image(
+        visible=False, label="Your photo with the edited face", format="png", type="filepath", interactive=False
+    )
+
+
+def _compare(ui: SimpleNamespace) -> None:
+    ui.grid = ZoomGrid(
+        cards.empty("Not compared yet", "Choose a face in the first step, then come back here."), elem_id="grid"
+    )
+    ui.table = gr.HTML("", apply_default_css=False, elem_id="scores")
+    choices = [(report.COLUMNS[name][0], name) for name in comparison.METRICS]
+    ui.metric = gr.Radio(choices, value="lpips_alex", label="Plot against bytes", visible=False, elem_id="metric")
+    ui.plot = gr.Plot(show_label=False, visible=False, elem_id="rd", container=False)
+
+
+def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
+    edit_view = [ui.edit_stage, ui.edit_caption, ui.edited, ui.edited_file]
+    receive_view = [ui.stage, ui.caption, ui.numbers, ui.bytemap, ui.layers, ui.restored]
+    strengths = [*ui.sliders.values(), ui.own_strength]
+    everything = [
+        *receive_view, *edit_view, *strengths, ui.received, ui.notes, ui.faces, ui.file, ui.grid, ui.table, ui.plot,
+        ui.strip, ui.pasted, ui.video, ui.paste,
+    ]  # fmt: skip
+    model = {"concurrency_id": MODEL, "concurrency_limit": 1, "trigger_mode": "always_last", "api_visibility": "private"}
+    quiet = {**model, "show_progress": "hidden"}
+    staged = {**model, "show_progress_on": [ui.stage]}
+
+    demo.load(events.start, [ui.bytes], [*everything, ui.examples], **staged)
+    ui.photo.upload(events.open_upload, [ui.photo, ui.bytes], everything, **staged)
+    ui.bitstream.upload(events.open_upload, [ui.bitstream, ui.bytes], everything, **staged)
+    ui.examples.select(events.pick_example, [ui.bytes], [*everything, ui.photo], **staged)
+    ui.faces.select(events.pick_face, [ui.bytes], everything, **staged)
+    ui.bytes.release(events.set_bytes, [ui.bytes], everything, **staged)
+    ui.received.input(events.receive_preview, [ui.received], receive_view[:4], **quiet)
+    ui.received.release(events.receive, [ui.received], receive_view, **quiet)
+
+    for slider in strengths:
+        slider.input(events.edit_preview, strengths, [ui.edit_stage], **quiet)
+        slider.release(events.edit, strengths, [*edit_view, ui.pasted], **quiet)
+    ui.reset.click(lambda: [0.0] * len(strengths), None, strengths, queue=False, api_visibility="private").then(
+        events.edit, strengths, [*edit_view, ui.pasted], **quiet
+    )
+    ui.film.click(events.filmstrip, [ui.subject, *strengths], [ui.strip], **model)
+    ui.strip.select(events.pick_frame, [ui.subject], strengths, queue=False, api_visibility="private").then(
+        events.edit, strengths, [*edit_view, ui.pasted], **quiet
+    )
+    ui.own_file.upload(
+        events.own_direction, [ui.own_file, ui.own_first, ui.own_last, ui.own_scale], [ui.own_strength], **model
+    )
+    ui.paste.click(events.paste, None, [ui.pasted], **model)
+    ui.morph.click(events.morph, [ui.subject, *strengths], [ui.video], **model)
+
+    ui.compare_tab.select(
+        events.compare, None, [ui.grid, ui.table, ui.plot, ui.metric], concurrency_id="compare", concurrency_limit=1,
+        trigger_mode="always_last", show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+    ui.metric.input(events.pick_metric, [ui.metric], [ui.plot], queue=False, api_visibility="private")
+    demo.unload(events.leave)
+
+
+def _skeleton(kind: str) -> str:
+    return f'<div class="skeleton skeleton-{kind}" role="status" aria-label="Loading"></div>'

@@ -1,0 +1,97 @@
+"""The page's charts. Colours of text and lines come from the page's stylesheet, so that they fit both themes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hsc.bitstream import HEADER_BYTES
+from hsc.codec import Semantics
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from hsc.compare import Result, Row
+
+# Header; S; then the slices of F, from the most important one on; at last the end of the file.
+_LAYERS = ("#8a8f98", "#d9572b", "#0f7b6c", "#1c8a7b", "#2f9a8a", "#48a999", "#63b7a9", "#80c5b9", "#9cd2c9", "#b8dfd8")
+
+
+def layer_colour(index: int) -> str:
+    """Colour of a part of the file: 0 for the header, 1 for S, 2 ... for the slices of F."""
+    return _LAYERS[min(index, len(_LAYERS) - 1)]
+
+
+def layers(size: int, semantics: Semantics, received: int) -> Figure:
+    """Bytes by layer: header, S, each slice of F; what was not received is faint.
+
+    Args:
+        size: bytes of the file.
+        semantics: of the whole file.
+        received: bytes that arrived.
+    """
+    from plotly.graph_objects import Bar, Figure
+
+    names, values, opacities, colours = ["Header"], [min(HEADER_BYTES, size)], [1.0], [layer_colour(0)]
+    start = HEADER_BYTES
+    for index, layer in enumerate(semantics.layers, 1):
+        names.append(layer.name)
+        values.append(layer.end - start)
+        opacities.append(1.0 if layer.end <= received or received >= size else 0.25)
+        colours.append(layer_colour(index))
+        start = layer.end
+    if size > start:
+        names.append("End")
+        values.append(size - start)
+        opacities.append(1.0 if received >= size else 0.25)
+        colours.append(layer_colour(0))
+    bar = Bar(
+        x=names, y=values, marker={"color": colours, "opacity": opacities, "cornerradius": 4}, text=values,
+        textposition="outside", cliponaxis=False, hovertemplate="%{x}: %{y} bytes<extra></extra>",
+    )  # fmt: skip
+    figure = Figure([bar])
+    _style(figure, height=190)
+    figure.update_xaxes(showgrid=False)
+    figure.update_yaxes(visible=False)
+    return figure
+
+
+def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[Row] = ()) -> Figure:
+    """One metric over bytes (logarithmic): a dot for the file of every codec, this one's the largest.
+
+    Args:
+        results: of one face.
+        metric: a key of :data:`hsc.report.COLUMNS`.
+        benchmark: means over a set of faces, drawn as curves behind the dots.
+    """
+    from hsc import report
+
+    figure = report.rate_distortion_figure(benchmark, metric)
+    figure.update_traces(opacity=0.45)
+    label, _, decimals, _ = report.COLUMNS[metric]
+    for result in results:
+        if result.bytes is None or metric not in result.metrics:
+            continue
+        own = result.codec == "hsc"
+        figure.add_scatter(
+            x=[result.bytes], y=[result.metrics[metric]], mode="markers+text", text=[result.name], name=result.name,
+            textposition="middle right" if own else "top center", showlegend=False, cliponaxis=False,
+            marker={"color": report.colour(result.codec), "size": 18 if own else 11,
+                    "line": {"width": 2, "color": "rgba(255,255,255,0.8)"}},
+            hovertemplate=f"{result.name}: {result.bytes:,} bytes<br>{label} %{{y:.{decimals}f}}<extra></extra>",
+        )  # fmt: skip
+    title = figure.layout.yaxis.title.text
+    _style(figure, height=400)
+    figure.update_layout(legend={"orientation": "h", "y": -0.22}, showlegend=bool(benchmark))
+    figure.update_yaxes(title=title)
+    return figure
+
+
+def _style(figure: Figure, height: int) -> None:
+    """What both charts share; text and lines get their colours from the stylesheet."""
+    axis = {"fixedrange": True, "gridcolor": "rgba(128,128,128,0.22)", "zeroline": False, "automargin": True}
+    figure.update_layout(
+        height=height, margin={"l": 8, "r": 8, "t": 22, "b": 8}, paper_bgcolor="rgba(0,0,0,0)", template="none",
+        plot_bgcolor="rgba(0,0,0,0)", font={"family": "system-ui, sans-serif", "size": 12}, dragmode=False,
+        showlegend=False, xaxis=axis, yaxis=axis,
+    )  # fmt: skip
