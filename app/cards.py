@@ -62,7 +62,7 @@ def byte_map(data: bytes, semantics: Semantics, received: int) -> str:
     """The whole file as one picture: a cell for each byte, coloured by layer, faint until received."""
     if not data:
         return '<div class="bytemap bytemap-empty"><p>No bytes at all.</p></div>'
-    columns = 40
+    columns = max(24, round((4.5 * len(data)) ** 0.5))
     rows = -(-len(data) // columns)
     cells = np.zeros((rows * columns, 4), np.uint8)
     ends = [HEADER_BYTES] + [layer.end for layer in semantics.layers] + [len(data)]

@@ -1,12 +1,9 @@
-"""The Edit step: directions, stored edits, films."""
+"""The Edit step: directions, and edits stored in files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 import directions
 from directions import Direction
@@ -19,8 +16,7 @@ FIRST = ("smile", "eyeglasses", "makeup")
 FILMSTRIP = (-1.0, -0.66, -0.33, 0.0, 0.33, 0.66, 1.0)
 OWN = "own"
 """Stands for the visitor's own direction where a name is expected."""
-_FRAMES = 21
-_FRAMES_PER_SECOND = 20
+FILM_FRAMES = 36
 
 
 def shipped() -> list[Direction]:
@@ -83,24 +79,3 @@ def foreign(path: Path, first: int, last: int, scale: float) -> Direction:
         raise DirectionError(f"The first layer, {first}, comes after the last, {last}.")
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in path.stem.lower())[:40] or "direction"
     return directions.load_foreign(path, name, tuple(range(first, last + 1)), (-3.0, 3.0), float(scale))
-
-
-def morph_strengths() -> list[float]:
-    """Strengths of a film from -1 to 1, slow at both ends."""
-    return (-np.cos(np.linspace(0, np.pi, _FRAMES))).tolist()
-
-
-def write_film(path: Path, frames: Sequence[Image.Image]) -> None:
-    """H.264 in MP4, playable everywhere, of equal RGB frames with even sides."""
-    import imageio_ffmpeg
-
-    writer = imageio_ffmpeg.write_frames(
-        str(path), frames[0].size, fps=_FRAMES_PER_SECOND, codec="libx264", quality=8, macro_block_size=2,
-        ffmpeg_log_level="error", output_params=["-movflags", "+faststart", "-metadata", "comment=Edited by HSC: synthetic"],
-    )  # fmt: skip
-    writer.send(None)
-    try:
-        for frame in frames:
-            writer.send(np.ascontiguousarray(frame.convert("RGB")))
-    finally:
-        writer.close()

@@ -14,7 +14,7 @@ import gradio as gr
 from app import cards, comparison, editing, plots
 from app.session import Picture, Session, Sessions
 from app.studio import Studio, reopen
-from hsc import alignment, bitstream
+from hsc import alignment, bitstream, film
 from hsc.errors import HSCError
 
 log = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ class Events:
             if session.picture is None or name is None:
                 return gr.skip()
             now, frames = self._strengths(session, strengths), []
-            key = session.foreign if name == editing.OWN else name
+            key = self._chosen(session, name)
             for strength in editing.FILMSTRIP:
                 semantics = self._moved(session, {**now, key: strength})
                 frames.append((strength, self.studio.codec.render_preview(semantics)))
@@ -297,14 +297,15 @@ class Events:
         with session.lock:
             if session.picture is None or name is None:
                 return gr.skip()
-            now, key = self._strengths(session, strengths), session.foreign if name == editing.OWN else name
-            frames = []
-            path = editing.morph_strengths()
-            for strength in progress.tqdm(path, desc="Rendering frames"):
-                frames.append(self.studio.codec.render(self._moved(session, {**now, key: strength}), size=512))
-            film = session.folder.new(f"morph-{editing.label(name, session.foreign).lower().replace(' ', '-')}.mp4")
-            editing.write_film(film, frames + frames[-2:0:-1])
-            return {self.ui.video: gr.Video(value=str(film), visible=True)}
+            now, key = self._strengths(session, strengths), self._chosen(session, name)
+            others = {other: value for other, value in now.items() if other != key}
+            title = editing.label(name, session.foreign).lower().replace(" ", "-")
+            path = session.folder.new(f"morph-{title}.mp4")
+            film.write(
+                self.studio.codec, self._moved(session, others), key, (-1.0, 1.0), path, editing.FILM_FRAMES,
+                progress=lambda done, total: progress((done, total), "Rendering frames"),
+            )  # fmt: skip
+            return {self.ui.video: gr.Video(value=str(path), visible=True)}
 
     def _edited(self, session: Session, strengths: dict) -> dict:
         """The large edited picture, and its downloads."""
@@ -351,6 +352,15 @@ class Events:
         if session.foreign is not None:
             strengths[session.foreign] = values[-1]
         return strengths
+
+    @staticmethod
+    def _chosen(session: Session, name: str) -> Any:
+        """The direction of a name, as :func:`directions.combine` takes it."""
+        if name != editing.OWN:
+            return name
+        if session.foreign is None:
+            raise HSCError("Bring a direction file of your own first: there is a place for it beside the face.")
+        return session.foreign
 
     @staticmethod
     def _key(strengths: Any) -> tuple:

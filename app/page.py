@@ -56,17 +56,17 @@ def build(studio: Studio | None = None) -> gr.Blocks:
 
 
 def _compress(ui: SimpleNamespace, studio: Studio) -> None:
-    with gr.Row(elem_classes="sources"):
-        with gr.Column(scale=2, min_width=280):
+    with gr.Row(elem_classes="sources", equal_height=False):
+        with gr.Column(scale=2, min_width=260):
             ui.photo = PhotoInput(
-                label="Your photo", sources=["upload", "webcam", "clipboard"], type="filepath", height=190,
-                placeholder="Drop a photo here, or tap to choose one", elem_id="photo", buttons=[],
+                label="Your photo", show_label=False, sources=["upload", "webcam", "clipboard"], type="filepath",
+                height=142, placeholder="Your photo: drop, paste, take or choose one", elem_id="photo", buttons=[],
             )  # fmt: skip
-            ui.bitstream = gr.UploadButton(
-                "Open an .hsc file instead", file_types=[".hsc"], size="sm", elem_id="open-hsc", variant="secondary"
-            )
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(scale=6, min_width=300, elem_classes="offers"):
             ui.examples = Choices(cards.example_strip(studio.examples), elem_id="examples")
+            ui.bitstream = gr.UploadButton(
+                "Open an .hsc file", file_types=[".hsc"], size="sm", elem_id="open-hsc", variant="secondary"
+            )
     ui.faces = Choices("", elem_id="faces")
     ui.notes = gr.HTML("", apply_default_css=False, elem_id="notes")
     with gr.Row(elem_classes="bench", equal_height=False):
@@ -76,6 +76,9 @@ def _compress(ui: SimpleNamespace, studio: Studio) -> None:
                 elem_classes="stage", buttons=["fullscreen"], container=False,
             )  # fmt: skip
             ui.caption = gr.HTML("", apply_default_css=False)
+            with gr.Row(elem_classes="downloads"):
+                ui.file = gr.DownloadButton("The file", interactive=False, size="sm", elem_id="download-hsc")
+                ui.restored = gr.DownloadButton("Restored PNG", interactive=False, size="sm", elem_id="download-png")
         with gr.Column(scale=5, min_width=320):
             ui.numbers = gr.HTML(_skeleton("numbers"), apply_default_css=False, elem_id="numbers")
             ui.bytes = RangeInput(
@@ -88,9 +91,6 @@ def _compress(ui: SimpleNamespace, studio: Studio) -> None:
             )  # fmt: skip
             ui.bytemap = gr.HTML("", apply_default_css=False, elem_id="bytemap")
             ui.layers = gr.Plot(show_label=False, elem_id="layers", container=False)
-            with gr.Row(elem_classes="downloads"):
-                ui.file = gr.DownloadButton("The file", interactive=False, size="sm", elem_id="download-hsc")
-                ui.restored = gr.DownloadButton("Restored PNG", interactive=False, size="sm", elem_id="download-png")
 
 
 def _edit(ui: SimpleNamespace) -> None:

@@ -92,6 +92,6 @@ def _style(figure: Figure, height: int) -> None:
     axis = {"fixedrange": True, "gridcolor": "rgba(128,128,128,0.22)", "zeroline": False, "automargin": True}
     figure.update_layout(
         height=height, margin={"l": 8, "r": 8, "t": 22, "b": 8}, paper_bgcolor="rgba(0,0,0,0)", template="none",
-        plot_bgcolor="rgba(0,0,0,0)", font={"family": "system-ui, sans-serif", "size": 12}, dragmode=False,
+        plot_bgcolor="rgba(0,0,0,0)", font={"family": "Inter, Segoe UI, Helvetica Neue, Arial, sans-serif", "size": 12}, dragmode=False,
         showlegend=False, xaxis=axis, yaxis=axis,
     )  # fmt: skip

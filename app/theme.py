@@ -20,8 +20,8 @@ _TEAL = gr.themes.Color(
 
 def theme() -> gr.themes.Base:
     """Paper and ink, one teal for what can be touched; fonts of the system, nothing is fetched."""
-    sans = ("Inter", "ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "sans-serif")
-    mono = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+    sans = ("Inter", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
+    mono = ("SFMono-Regular", "Menlo", "Consolas", "monospace")
     base = gr.themes.Base(
         primary_hue=_TEAL, secondary_hue=_TEAL, neutral_hue=_INK, font=sans, font_mono=mono,
         radius_size=gr.themes.sizes.radius_lg, text_size=gr.themes.sizes.text_md,
