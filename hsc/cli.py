@@ -85,12 +85,15 @@ def _aligned(photo: Path, face: int | None, no_align: bool) -> Image.Image:
 @click.option("--quality", type=click.IntRange(0, 255), help="Quality instead of a size.")
 @click.option("--face", type=click.IntRange(0), help="Which face, 0 for the largest.")
 @click.option("--no-align", is_flag=True, help="PHOTO is an FFHQ-aligned square already.")
+@click.option("--refine", type=click.IntRange(0, 1000), default=0, help="Gradient steps on the latents; 30 is good.")
 def encode(photo: Path, out: Path, max_bytes: int | None, quality: int | None, face: int | None,
-           no_align: bool) -> None:
+           no_align: bool, refine: int) -> None:
     """Compress the face in PHOTO to the file OUT.
 
     Example: python -m hsc encode me.jpg me.hsc --bytes 800
     """
+    from tqdm import tqdm
+
     from hsc import metrics
 
     if max_bytes is not None and quality is not None:
@@ -98,7 +101,8 @@ def encode(photo: Path, out: Path, max_bytes: int | None, quality: int | None, f
     if max_bytes is None and quality is None:
         max_bytes = 800
     crop = _aligned(photo, face, no_align)
-    data = _codec().encode(crop, max_bytes=max_bytes, quality=quality)
+    with tqdm(total=refine, unit="step", disable=not refine) as bar:
+        data = _codec().encode(crop, max_bytes, quality, refine, lambda done, _: bar.update())
     _write(out, data)
     click.echo(f"{out}: {len(data)} bytes, {metrics.bpp(len(data)):.5f} bpp")
 
@@ -254,14 +258,16 @@ def align(photo: Path, out: Path, face: int | None) -> None:
 @click.option("--bytes", "targets", type=Numbers(), default="400,800,1500,3000", show_default=True)
 @click.option("--json", "json_file", type=OUTPUT, help="Also write all figures to this file.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many pictures.")
-def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | None, limit: int | None) -> None:
+@click.option("--refine", type=click.IntRange(0, 1000), default=0, help="As in encode.")
+def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | None, limit: int | None,
+                     refine: int) -> None:
     """Code the aligned faces in FOLDER at several rates and print mean metrics."""
     from tqdm import tqdm
 
     from hsc import evaluate
 
     paths = evaluate.pictures(folder)[:limit]
-    results = list(tqdm(evaluate.evaluate(_codec(), paths, targets), total=len(paths) * len(targets), unit="file"))
+    results = list(tqdm(evaluate.evaluate(_codec(), paths, targets, refine), total=len(paths) * len(targets), unit="file"))
     rows = evaluate.summary(results)
     names = ["bytes", "bpp", "lpips_alex", "lpips_vgg_256", "psnr", "ms_ssim", "identity", "face_distance",
              "landmarks"]
@@ -321,6 +327,9 @@ def bench() -> None:
 
 def run() -> None:
     """Entry point: one sentence and exit code 2 for everything that a user can put right."""
+    from hsc.allocator import keep_memory
+
+    keep_memory()
     try:
         main(standalone_mode=False)
     except click.ClickException as error:

@@ -37,12 +37,13 @@ def pictures(folder: Path) -> list[Path]:
     return found
 
 
-def evaluate(codec: Codec, paths: Sequence[Path], targets: Sequence[int]) -> Iterator[Result]:
+def evaluate(codec: Codec, paths: Sequence[Path], targets: Sequence[int], refine: int = 0) -> Iterator[Result]:
     """Encode, decode and score every picture at every target size in bytes.
 
     Args:
         paths: aligned square faces; the metrics run at 1024.
         targets: ``max_bytes`` of the encoder.
+        refine: gradient steps of the encoder.
     """
     scorer = metrics.FaceMetrics()
     for path in paths:
@@ -52,7 +53,7 @@ def evaluate(codec: Codec, paths: Sequence[Path], targets: Sequence[int]) -> Ite
         if original.width != 1024:
             original = original.resize((1024, 1024), Image.Resampling.LANCZOS)
         for target in targets:
-            data = codec.encode(original, max_bytes=target)
+            data = codec.encode(original, max_bytes=target, refine=refine)
             yield Result(path.name, target, len(data), scorer.compare(original, codec.decode(data)))
 
 

@@ -1,0 +1,36 @@
+"""Renew the golden files, on purpose only: ``python -m tests.golden`` after the model has changed.
+
+Each ``.hsc`` is a synthetic face; the ``.npz`` beside it holds the symbols of every layer as they must decode.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import hsc
+from hsc.model import LEVEL
+from hsc.train.data import sample_codes
+
+FOLDER = Path(__file__).parent
+FILES = {"low": (11, {"max_bytes": 300}), "middle": (12, {"max_bytes": 800}), "high": (13, {"quality": 250})}
+
+
+def main() -> None:
+    codec = hsc.Codec.load()
+    for name, (seed, rate) in FILES.items():
+        codes = sample_codes(codec.generator, 1, torch.Generator().manual_seed(seed), mixing=0)
+        face = codec.render(hsc.Semantics(codes, codec.generator.prefix(codes, LEVEL)))
+        data = codec.encode(face, **rate)
+        (FOLDER / f"{name}.hsc").write_bytes(data)
+        semantics = codec.parse(data)
+        symbols = {layer.name: values.astype(np.int16)
+                   for layer, values in zip(semantics.layers, semantics.symbols)}
+        np.savez_compressed(FOLDER / f"{name}.npz", **symbols)
+        print(name, len(data), "bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The command line: the whole way, and one sentence with exit code 2 for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def hsc(*words: object) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-W", "ignore", "-m", "hsc", *map(str, words)], cwd=REPOSITORY,
+                          capture_output=True, text=True, timeout=300, env={**os.environ, "COLUMNS": "100"})
+
+
+@pytest.fixture(scope="module")
+def golden() -> Path:
+    return REPOSITORY / "tests" / "golden" / "middle.hsc"
+
+
+def test_photo_to_file_and_back_into_the_photo(tmp_path, wild):
+    photo = sorted(wild.glob("portrait_*_faces1.jpg"))[0]
+    coded, out = tmp_path / "me.hsc", tmp_path / "me.png"
+    made = hsc("encode", photo, coded, "--bytes", 900)
+    assert made.returncode == 0, made.stderr
+    assert 800 <= coded.stat().st_size <= 900
+    assert f"{coded.stat().st_size} bytes" in made.stdout
+    done = hsc("decode", coded, out, "--into", photo)
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as result, Image.open(photo) as original:
+        assert result.size == original.size
+        assert "HSC" in result.text["Comment"]
+
+
+def test_info_as_json(golden):
+    facts = json.loads(hsc("info", golden, "--json").stdout)
+    assert facts["bytes"] == golden.stat().st_size
+    assert facts["bpp"] == pytest.approx(facts["bytes"] * 8 / 1024**2)
+    assert [layer["name"] for layer in facts["layers"]] == ["S", *(f"F{i}" for i in range(1, 9))]
+    assert sum(layer["bytes"] for layer in facts["layers"]) <= facts["bytes"]
+
+
+def test_decode_a_prefix(golden, tmp_path):
+    out = tmp_path / "part.png"
+    assert hsc("decode", golden, out, "--prefix", 300, "--size", 256).returncode == 0
+    with Image.open(out) as picture:
+        assert picture.size == (256, 256)
+
+
+def bad_files(folder: Path, golden: Path) -> dict[str, Path]:
+    data = golden.read_bytes()
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 4
+    contents = {"empty": b"", "foreign": b"\x89PNG\r\n\x1a\n" + bytes(50), "flipped": bytes(flipped),
+                "longer": data + b"more"}
+    for name, content in contents.items():
+        (folder / f"{name}.hsc").write_bytes(content)
+    return {name: folder / f"{name}.hsc" for name in contents}
+
+
+@pytest.mark.parametrize("kind", ["empty", "foreign", "flipped", "longer"])
+def test_bad_files_get_one_sentence(kind, golden, tmp_path):
+    out = tmp_path / "out.png"
+    done = hsc("decode", bad_files(tmp_path, golden)[kind], out)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
+    assert not out.exists()
+
+
+def test_bad_pictures_get_one_sentence(tmp_path):
+    text = tmp_path / "words.jpg"
+    text.write_text("these are only words")
+    grey = tmp_path / "grey.png"
+    Image.new("RGB", (300, 300), "grey").save(grey)
+    for photo, words in ((text, "not"), (grey, "No face")):
+        done = hsc("encode", photo, tmp_path / "x.hsc")
+        assert done.returncode == 2
+        assert words in done.stderr and "Traceback" not in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [
+    ("encode", "nothing-there.jpg", "x.hsc"),
+    ("encode", "README.md", "x.hsc", "--bytes", "0"),
+    ("encode", "README.md", "x.hsc", "--bytes", "800", "--quality", "3"),
+    ("decode", "README.md", "x.png", "--size", "300"),
+    ("eval", "tests", "--bytes", "many"),
+])
+def test_wrong_use_is_exit_code_2(words):
+    done = hsc(*words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and done.stderr

@@ -1,0 +1,213 @@
+"""The codec as a whole: golden files, prefixes, rate control, damage, pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import hsc
+from hsc import bitstream, entropy
+from hsc.codec import MODEL_ID, _symbols
+from hsc.errors import BitstreamError, HSCError
+from hsc.model import LEVEL
+from hsc.train.data import sample_codes
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = ("low", "middle", "high")
+
+
+@pytest.fixture(scope="module")
+def codec() -> hsc.Codec:
+    return hsc.Codec.load()
+
+
+@pytest.fixture(scope="module")
+def face(codec) -> Image.Image:
+    """A synthetic face, so that these tests run everywhere."""
+    codes = sample_codes(codec.generator, 1, torch.Generator().manual_seed(5), mixing=0)
+    return codec.render(hsc.Semantics(codes, codec.generator.prefix(codes, LEVEL)))
+
+
+@pytest.fixture(scope="module")
+def data(codec, face) -> bytes:
+    return codec.encode(face, max_bytes=800)
+
+
+def golden(name: str) -> tuple[bytes, list[np.ndarray]]:
+    with np.load(GOLDEN / f"{name}.npz", allow_pickle=False) as symbols:
+        return (GOLDEN / f"{name}.hsc").read_bytes(), [symbols[layer] for layer in symbols.files]
+
+
+def check_golden(codec: hsc.Codec, name: str) -> None:
+    data, expected = golden(name)
+    found = codec.parse(data).symbols
+    assert len(found) == len(expected)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("mkldnn", [True, False])
+def test_golden_files_decode_to_their_symbols(codec, name, threads, mkldnn):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        with torch.backends.mkldnn.flags(enabled=mkldnn):
+            check_golden(codec, name)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_entropy_parameters_do_not_depend_on_the_batch(codec, name):
+    """Context networks on 8 copies of the golden symbols give what they give on one."""
+    data, symbols = golden(name)
+    networks = codec.networks
+    quality = entropy.quality_value(bitstream.BitstreamReader(data).quality)
+    step = networks.scn.step(entropy.quality_value(entropy.semantic_quality(int(quality.item() * 256))))
+    results = []
+    for batch in (1, 8):
+        semantics = entropy_grid(torch.from_numpy(symbols[0].astype(np.float64))[None] * step)
+        context = networks.sce.start(semantics.expand(batch, -1), quality.expand(batch, -1))
+        results.append(networks.sce(0, context))
+    for one, eight in zip(*results):
+        assert torch.equal(one.expand_as(eight), eight)
+
+
+def entropy_grid(values: torch.Tensor) -> torch.Tensor:
+    from hsc.networks.exact import to_grid
+
+    return to_grid(values)
+
+
+def test_decoder_finds_the_symbols_of_the_encoder(codec, face, data):
+    semantics = codec.parse(data)
+    coded = codec._quantise(codec.latents(*codec.invert(face)), semantics.quality)
+    assert len(semantics.symbols) == len(coded.symbols) == 9
+    for found, expected in zip(semantics.symbols, coded.symbols):
+        assert np.array_equal(found, expected)
+    assert any(symbols.any() for symbols in semantics.symbols[1:])
+
+
+@pytest.mark.parametrize("size", [200, 400, 800, 1500, 3000])
+def test_rate_control_hits_the_size(codec, face, size):
+    data = codec.encode(face, max_bytes=size)
+    full = len(codec.encode(face, quality=255))
+    assert len(data) <= size
+    assert len(data) >= 0.9 * min(size, full)
+
+
+def test_more_bytes_code_the_features_better(codec, face):
+    """What the decoder has comes closer to what the encoder found."""
+    _, feature = codec.invert(face)
+    errors = [
+        float((codec.parse(codec.encode(face, quality=quality)).feature - feature).square().mean())
+        for quality in (0, 128, 255)
+    ]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_tiny_budgets(codec, face):
+    with pytest.raises(HSCError, match="too few"):
+        codec.encode(face, max_bytes=5)
+    smallest = codec.encode(face, max_bytes=20)
+    assert len(smallest) <= 20
+    assert codec.parse(smallest).layers == ()
+
+
+def test_any_prefix_decodes_to_its_complete_layers(codec, data):
+    whole = codec.parse(data)
+    ends = [layer.end for layer in whole.layers]
+    for cut in (0, 1, 9, 10, ends[0] - 1, ends[0], ends[3], ends[3] + 1, len(data) - 1, len(data)):
+        part = codec.parse(data[:cut])
+        assert [layer.end for layer in part.layers] == [end for end in ends if end <= cut]
+        assert part.complete == (cut == len(data))
+        for found, expected in zip(part.symbols, whole.symbols):
+            assert np.array_equal(found, expected)
+
+
+def test_no_bytes_give_the_mean_face(codec):
+    semantics = codec.parse(b"")
+    mean = codec.networks.scn.mean.expand(1, 16, -1)
+    assert torch.equal(semantics.codes, mean)
+    assert torch.equal(semantics.feature, codec.generator.prefix(mean, LEVEL))
+
+
+def test_semantics_alone_give_the_generators_own_features(codec, data):
+    end = codec.parse(data).layers[0].end
+    semantics = codec.parse(data[:end])
+    assert torch.equal(semantics.feature, codec.generator.prefix(semantics.codes, LEVEL))
+
+
+def test_every_flipped_byte_is_an_error(codec, data):
+    for index in range(0, len(data), 37):
+        broken = bytearray(data)
+        broken[index] ^= 1 << index % 8
+        with pytest.raises(BitstreamError):
+            codec.parse(bytes(broken))
+
+
+def test_foreign_files_are_refused(codec, data):
+    other = bitstream.BitstreamWriter(MODEL_ID + 1, 0).finish()
+    for bad, words in ((b"GIF89a" + bytes(20), "not an HSC file"), (other, f"needs model {MODEL_ID + 1}"),
+                       (data + b"x", "longer|says")):
+        with pytest.raises(BitstreamError, match=words):
+            codec.parse(bad)
+
+
+def test_huge_and_infinite_latents_never_reach_the_coder():
+    with pytest.raises(HSCError, match="not finite"):
+        _symbols(torch.tensor([float("nan")]))
+    assert _symbols(torch.tensor([1e12, -1e12])).tolist() == [2**15, -(2**15)]
+
+
+def test_pictures_have_the_size_that_was_asked_for(codec, data):
+    semantics = codec.parse(data)
+    full = codec.render(semantics)
+    assert full.size == (1024, 1024) and full.mode == "RGB"
+    half = np.asarray(codec.render(semantics, 512), np.int16)
+    reduced = np.asarray(full.reduce(2), np.int16)
+    assert np.abs(half - reduced).mean() < 1.0
+    assert codec.render_preview(semantics).size == (256, 256)
+    with pytest.raises(ValueError, match="size"):
+        codec.render(semantics, 300)
+
+
+def test_decoding_twice_gives_the_same_pixels(codec, data):
+    assert codec.decode(data).tobytes() == codec.decode(data).tobytes()
+
+
+def test_moving_by_nothing_changes_nothing(codec, data):
+    semantics = codec.parse(data)
+    assert codec.move(semantics, torch.zeros(16, 512)) is semantics
+
+
+def test_moves_add_up_in_any_order(codec, data):
+    semantics = codec.parse(data)
+    random = torch.Generator().manual_seed(0)
+    first, second = (0.05 * torch.randn(16, 512, generator=random) for _ in range(2))
+    one = codec.move(codec.move(semantics, first), second)
+    other = codec.move(codec.move(semantics, second), first)
+    both = codec.move(semantics, first + second)
+    for found in (one, other):
+        torch.testing.assert_close(found.codes, both.codes, atol=1e-5, rtol=0)
+        torch.testing.assert_close(found.feature, both.feature, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_real_faces_come_back(codec, shared):
+    """A restoration resembles its own original more than it resembles other people."""
+    from hsc.images import to_tensor
+
+    paths = sorted((shared / "data" / "eval512").glob("*.png"))[:3]
+    originals = [Image.open(path).convert("RGB") for path in paths]
+    small = torch.cat([to_tensor(picture, 64) for picture in originals])
+    for index, picture in enumerate(originals):
+        restored = to_tensor(codec.decode(codec.encode(picture, max_bytes=1500), 256), 64)
+        errors = (restored - small).square().mean((1, 2, 3))
+        assert errors.argmin() == index
+        assert errors[index] < 0.1

@@ -1,0 +1,145 @@
+"""Pieces of the training program: data, transforms, rates, tables."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hsc import entropy
+from hsc.generator import Generator
+from hsc.model import LEVEL, HSCNetworks
+from hsc.train.data import VALIDATION, Faces, load_faces, sample_codes, synthetic_pairs
+from hsc.train.export import gaussian_tables, semantic_tables
+from hsc.train.program import principal_components, principal_semantics
+from hsc.train.rate import RateModel, round_through
+
+
+@pytest.fixture(scope="module")
+def rate() -> RateModel:
+    torch.manual_seed(0)
+    return RateModel()
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return Generator.load()
+
+
+def test_shards_are_decoded_once_and_split_by_name(tmp_path):
+    shard = tmp_path / "some.tar"
+    with tarfile.open(shard, "w") as archive:
+        for index in range(3):
+            buffer = io.BytesIO()
+            Image.new("RGB", (512, 512), (80 * index, 0, 0)).save(buffer, "PNG")
+            member = tarfile.TarInfo(f"{index}.png")
+            member.size = buffer.tell()
+            archive.addfile(member, io.BytesIO(buffer.getvalue()))
+    first, again = (load_faces([shard], tmp_path / "cache") for _ in range(2))
+    assert first.names == again.names == [f"some/{i}.png" for i in range(3)]
+    assert np.array_equal(first.pictures, again.pictures)
+    assert first.pictures[2, 0, 0].tolist() == [160, 0, 0]
+    batch = first.batch(np.array([0, 2]), np.array([False, True]))
+    assert batch.shape == (2, 3, 256, 256) and batch[0].max() == -1
+
+
+def test_validation_pictures_are_fixed_by_their_names():
+    names = [f"shard/{i:05d}.webp" for i in range(1000)]
+    faces = Faces(np.zeros((1000, 1, 1, 3), np.uint8), names)
+    order = np.random.default_rng(0).permutation(1000)
+    mixed = Faces(faces.pictures, [names[i] for i in order])
+    assert len(faces.held_out) == VALIDATION
+    assert {names[i] for i in faces.held_out} == {mixed.names[i] for i in mixed.held_out}
+    assert not set(faces.held_out) & set(faces.training)
+    assert len(faces.training) == 1000 - VALIDATION
+
+
+def test_synthetic_pairs_hold_codes_and_features(generator):
+    codes, features = synthetic_pairs(generator, 8, LEVEL, torch.Generator().manual_seed(0))
+    own = generator.prefix(codes, LEVEL)
+    same = (features - own).abs().amax((1, 2, 3)) < 1e-5
+    assert codes.shape == (8, 16, 512) and features.shape == own.shape
+    assert 0 < same.sum() < 8
+
+
+def test_mixing_switches_once(generator):
+    codes = sample_codes(generator, 16, torch.Generator().manual_seed(0), mixing=1.0)
+    changes = (codes[:, 1:] != codes[:, :-1]).any(-1).sum(1)
+    assert (changes == 1).all()
+    plain = sample_codes(generator, 4, torch.Generator().manual_seed(0), mixing=0.0)
+    assert torch.equal(plain, plain[:, :1].expand_as(plain))
+
+
+def test_principal_components_find_the_axes():
+    random = torch.Generator().manual_seed(0)
+    scales = torch.tensor([3.0, 1.0, 0.1])
+    basis, deviation = principal_components(torch.randn(20000, 3, generator=random) * scales, 2)
+    torch.testing.assert_close(deviation, scales[:2], rtol=0.03, atol=0)
+    torch.testing.assert_close(basis.abs(), torch.eye(3)[:, :2], rtol=0, atol=0.02)
+
+
+def test_principal_semantics_reconstruct():
+    """With more components than the data has dimensions, nothing is lost."""
+    random = torch.Generator().manual_seed(0)
+    few = torch.randn(400, 16, 20, generator=random) @ torch.randn(20, 512, generator=random)
+    scn = HSCNetworks().scn
+    principal_semantics(scn, few)
+    restored = scn.decode(scn.encode(few))
+    assert (restored - few).square().mean() / few.square().mean() < 1e-4
+
+
+def test_densities_sum_to_one(rate):
+    step = torch.full((192, 1, 1), 0.25)
+    bins = torch.arange(-4000, 4001).float()[None, None] * 0.25
+    total = rate.probability(bins.expand(192, -1, -1), step).sum(-1)
+    torch.testing.assert_close(total, torch.ones_like(total), atol=2e-3, rtol=0)
+
+
+def test_finer_steps_cost_more_bits(rate):
+    values = torch.randn(4, 768, generator=torch.Generator().manual_seed(0))
+    coarse, fine = (rate.semantic_bits(values, torch.full((1, 768), step)) for step in (1.0, 0.25))
+    torch.testing.assert_close(fine - coarse, torch.full((4,), 2.0 * 768), rtol=0.05, atol=0)
+
+
+def test_gaussian_bits_are_those_of_the_normal_distribution(rate):
+    zeros = torch.zeros(1, 1, 1, 1)
+    bits = rate.feature_bits(zeros, zeros, torch.full_like(zeros, 2.0), zeros)
+    expected = -np.log2(0.5 * 2 * 0.0987064)  # mass of N(0, 4^2) in [-1/2, 1/2] is 0.0995
+    assert abs(bits.item() - expected) < 0.05
+
+
+def test_rounding_passes_the_gradient():
+    values = torch.tensor([0.4, 1.6], requires_grad=True)
+    rounded = round_through(values)
+    rounded.sum().backward()
+    assert rounded.tolist() == [0.0, 2.0] and values.grad.tolist() == [1.0, 1.0]
+
+
+def test_gaussian_tables_match_their_scales():
+    cdf, lengths, offsets = gaussian_tables()
+    assert len(cdf) == entropy.SCALES
+    for index, scale in enumerate(entropy.scale_table()):
+        row = cdf[index, :lengths[index]].double() / 65536
+        mass = row.diff()[:-1]
+        values = torch.arange(len(mass)) + offsets[index]
+        deviation = ((values**2 * mass).sum() / mass.sum()).sqrt()
+        # A bin of width 1 adds 1/12 of variance.
+        if scale > 0.5:
+            assert abs(deviation / np.sqrt(scale**2 + 1 / 12) - 1) < 0.05
+
+
+@pytest.mark.slow
+def test_semantic_tables_follow_the_density(rate):
+    networks = HSCNetworks()
+    cdf, lengths, offsets = semantic_tables(networks, rate)
+    groups = entropy.QUALITIES // entropy.SEMANTIC_GROUP
+    assert len(cdf) == groups * 192
+    row, start = cdf[0, :lengths[0]], int(offsets[0])
+    zero = -start
+    step = networks.scn.steps(entropy.quality_value(0))[0, 0].float().reshape(1, 1, 1).expand(192, 1, 1)
+    expected = rate.probability(torch.zeros(192, 1, 1), step)[0, 0, 0].item()
+    assert (row[zero + 1] - row[zero]).item() / 65536 == pytest.approx(expected, abs=2e-4)
