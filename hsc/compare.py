@@ -5,8 +5,8 @@
 
     report = compare.compare_folder(folder, rates=(400, 800, 1500), keys=("hsc", "vvc", "jpeg"), cache=path)
 
-Every number belongs to a complete file: its bytes are counted as they would lie on disk, and the picture that is
-judged is the one that those bytes alone decode to.
+Every number belongs to a complete file: its bytes are counted as they would lie on disk, and the picture that
+is judged is the one that those bytes alone decode to.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -102,8 +110,8 @@ def too_large(size: int, target: int) -> str:
     """Say that a codec's smallest file is over the target."""
     shown = f"{size / 1000:.1f} kB" if size >= 1000 else f"{size} bytes"
     times = size / target
-    return f"cannot go this low: {shown}, {times:.0f} times more" if times >= 2 else (
-        f"cannot go this low: {shown}, {100 * (times - 1):.0f}% more")
+    more = f"{times:.0f} times" if times >= 2 else f"{100 * (times - 1):.0f}%"
+    return f"cannot go this low: {shown}, {more} more"
 
 
 class Judge(Protocol):
@@ -140,8 +148,9 @@ def compare_face(
     """Compare codecs on one aligned face, and give each result as soon as there is one.
 
     Every codec gives its picture and bytes when it has finished (`final` is False), and the same with metrics
-    once they are measured (`final` is True). A codec that is not available or that fails gives one final result
-    with a `reason`; the others go on. To stop early, close the generator: what has not begun is dropped.
+    once they are measured (`final` is True). A codec that is not available or that fails gives one final
+    result with a `reason`; the others go on. To stop early, close the generator: what has not begun is
+    dropped.
 
     Args:
         image: aligned face, square; brought to `SIDE` x `SIDE` where it is another size.
@@ -233,7 +242,7 @@ def as_compared(image: Image.Image) -> Image.Image:
     """
     if image.width != image.height:
         raise ImageError(
-            f"A comparison needs an aligned, square face, not {image.width}x{image.height} pixels: align it first."
+            f"A comparison needs a square, aligned face, not {image.width}x{image.height} pixels: align it."
         )
     try:
         rgb = baselines.to_rgb(image)
@@ -260,7 +269,7 @@ class Report:
         about: date, versions, command, number of pictures, rates.
         codecs: key -> name, kind, description, reason it is missing (or None).
         results: of every codec, picture and rate.
-        frechet: (codec, target) -> Frechet distance between restored and original pictures, as "codec/target".
+        frechet: "codec/target" -> Frechet distance between restored and original pictures.
     """
 
     about: dict[str, Any]
@@ -271,8 +280,11 @@ class Report:
     def save(self, path: Path) -> None:
         """Write JSON: what it was made with, a summary for readers, and every single result."""
         results = [
-            {key: value for key, value in asdict(replace(result, restored=None, data=None)).items()
-             if key not in ("restored", "data", "name", "kind", "final")}
+            {
+                key: value
+                for key, value in asdict(replace(result, restored=None, data=None)).items()
+                if key not in ("restored", "data", "name", "kind", "final")
+            }
             for result in self.results
         ]
         document = {
@@ -320,7 +332,8 @@ class Row:
     Attributes:
         codec, name, kind: as in `Result`.
         target: bytes asked for.
-        count: pictures measured; `failed`: pictures without a result; `fitting`: share of files within the target.
+        count: pictures measured; `failed`: pictures without a result.
+        fitting: share of files within the target.
         bytes, bpp: mean size of the files.
         metrics: means of each metric over the pictures that have it.
         frechet: Frechet distance on VGG features over the set, or None.
@@ -375,17 +388,19 @@ def compare_folder(
 
     Raises:
         ImageError: the folder has no pictures.
-        BaselineError: no such codec.
+        BaselineError: no such codec, or a process was killed.
     """
     paths = pictures_in(folder)[:limit]
     load = load or load_codecs
     load_judge = load_judge or default_judge
-    keys = list(keys) if keys else [codec.key for codec in baselines.codecs()]
+    keys = list(dict.fromkeys(keys)) if keys else [codec.key for codec in baselines.codecs()]
     known = load(keys)
     reasons = {codec.key: codec.available() for codec in known}
     described = {
         codec.key: {
-            "name": codec.name, "kind": codec.kind, "reason": reasons[codec.key],
+            "name": codec.name,
+            "kind": codec.kind,
+            "reason": reasons[codec.key],
             "description": "" if reasons[codec.key] else codec.description(),
         }
         for codec in known
@@ -396,7 +411,6 @@ def compare_folder(
             if reasons[codec.key] is None:
                 targets = set(rates) | (set(YARDSTICK_RATES) if codec.key == YARDSTICK else set())
                 jobs.append(_Job(path, codec.key, tuple(sorted(targets)), cache))
-    # Pictures vary fastest, so that the first minutes show every codec and an interruption costs all the same.
     results: list[Result] = []
     features: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     total = len(jobs)
@@ -409,8 +423,14 @@ def compare_folder(
             progress(done, total, f"{described[job.key]['name']} {job.path.name}")
     results.sort(key=lambda result: (keys.index(result.codec), result.picture, result.target))
     about = {
-        "date": time.strftime("%Y-%m-%d"), "command": command, "folder": folder.name, "pictures": len(paths),
-        "rates": sorted(rates), "side": SIDE, "versions": versions(), "machine": platform.machine(),
+        "date": time.strftime("%Y-%m-%d"),
+        "command": command,
+        "folder": folder.name,
+        "pictures": len(paths),
+        "rates": sorted(rates),
+        "side": SIDE,
+        "versions": versions(),
+        "machine": platform.machine(),
     }
     return Report(about, described, results, {key: _frechet(pairs) for key, pairs in features.items()})
 
@@ -586,6 +606,11 @@ def _run(jobs, keys, load, load_judge, processes) -> Iterator[tuple[_Job, list[_
         try:
             for future in as_completed([pool.submit(_do, job) for job in jobs]):
                 yield future.result()
+        except BrokenProcessPool as error:
+            raise BaselineError(
+                "A process of the comparison was killed, perhaps for want of memory; run it again to go on, "
+                "with one process if need be."
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -597,7 +622,13 @@ def _read_cache(path: Path | None, codec: ImageCodec, picture: str) -> _Measured
         return None
     try:
         entry = json.loads(path.read_text())
-        row = {**entry["result"], "picture": picture, "codec": codec.key, "name": codec.name, "kind": codec.kind}
+        row = {
+            **entry["result"],
+            "picture": picture,
+            "codec": codec.key,
+            "name": codec.name,
+            "kind": codec.kind,
+        }
         original, restored = (
             np.frombuffer(base64.b64decode(entry[key]), np.float32) for key in ("original", "restored")
         )
@@ -648,13 +679,33 @@ def summarise(report: Report, metric: str = "lpips_alex") -> list[Row]:
             needed, bound = yardstick_bytes(curve, means[metric])
             equivalent = needed / size
         fitting = float(np.mean([result.fits for result in done])) if done else 0.0
-        note = "" if fitting == 1.0 else group[0].note if not done else too_large(round(size), target) if (
-            size > target) else f"{100 * fitting:.0f}% of the files are this small"
-        rows.append(Row(
-            codec, group[0].name, group[0].kind, target, len(done), len(group) - len(done), fitting, size,
-            None if size is None else size * 8 / SIDE**2, means, report.frechet.get(f"{codec}/{target}"),
-            equivalent, bound, note,
-        ))
+        note = (
+            ""
+            if fitting == 1.0
+            else group[0].note
+            if not done
+            else too_large(round(size), target)
+            if (size > target)
+            else f"{100 * fitting:.0f}% of the files are this small"
+        )
+        rows.append(
+            Row(
+                codec,
+                group[0].name,
+                group[0].kind,
+                target,
+                len(done),
+                len(group) - len(done),
+                fitting,
+                size,
+                None if size is None else size * 8 / SIDE**2,
+                means,
+                report.frechet.get(f"{codec}/{target}"),
+                equivalent,
+                bound,
+                note,
+            )
+        )
     return rows
 
 
@@ -666,8 +717,8 @@ def yardstick_bytes(curve: Iterable[tuple[float, float]], quality: float) -> tup
         quality: the distance to reach, such as an LPIPS.
 
     Returns:
-        Bytes and "" within the curve; its largest bytes and ">" for a better quality than any of its points has;
-        its smallest bytes and "<" for a worse one.
+        Bytes and "" within the curve; its largest bytes and ">" for a better quality than any of its points
+        has; its smallest bytes and "<" for a worse one.
     """
     # Where a larger file is no better than a smaller one, the smaller one serves.
     points: list[tuple[float, float]] = []

@@ -10,7 +10,7 @@ import click
 from hsc.errors import HSCError
 
 
-class _Rates(click.ParamType):
+class Rates(click.ParamType):
     """Bytes, separated by commas."""
 
     name = "N,N,..."
@@ -29,26 +29,63 @@ class _Rates(click.ParamType):
 
 @click.command("compare")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--bytes", "rates", type=_Rates(), default="400,800,1500,3000,6000", show_default=True,
-              help="Sizes of the files, in bytes.")
-@click.option("--codecs", default=None, metavar="KEY,KEY,...",
-              help="Which codecs; all that are available by default. --list shows them.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write every number.")
-@click.option("--html", "html_path", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write one page with curves, tables and pictures; it needs no network.")
-@click.option("--pictures", default=2, show_default=True, type=click.IntRange(0),
-              help="Pictures shown in the page, at the second of the sizes. 0 for a page that may be published "
-                   "when the pictures may not.")
-@click.option("--paper", type=click.Path(path_type=Path, dir_okay=False),
-              help="CSV of published points (codec,bpp,lpips) to draw dotted.")
+@click.option(
+    "--bytes",
+    "rates",
+    type=Rates(),
+    default="400,800,1500,3000,6000",
+    show_default=True,
+    help="Sizes of the files, in bytes.",
+)
+@click.option(
+    "--codecs",
+    default=None,
+    metavar="KEY,KEY,...",
+    help="Which codecs; all that are available by default. --list shows them.",
+)
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write every number."
+)
+@click.option(
+    "--html",
+    "html_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write one page with curves, tables and pictures; it needs no network.",
+)
+@click.option(
+    "--pictures",
+    default=2,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Pictures shown in the page, at the second of the sizes. 0 for a page that may be published "
+    "when the pictures may not.",
+)
+@click.option(
+    "--paper",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV of published points (codec,bpp,lpips) to draw dotted; by default those of the paper, where "
+    "they lie in shared/ beside the repository.",
+)
+@click.option("--no-paper", is_flag=True, help="Draw no published points.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first pictures.")
 @click.option("--processes", default=2, show_default=True, type=click.IntRange(1))
-@click.option("--cache", type=click.Path(path_type=Path, file_okay=False),
-              help="Where results are kept, so that an interrupted run goes on; by default in the cache of hsc.")
-@click.option("--list", "list_codecs", is_flag=True, is_eager=True, expose_value=False,
-              callback=lambda ctx, param, value: _list(ctx) if value else None,
-              help="Show the codecs, and why some are not available.")
-def compare_command(folder, rates, codecs, json_path, html_path, pictures, paper, limit, processes, cache):
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where results are kept, so that an interrupted run goes on; by default in the cache of hsc.",
+)
+@click.option(
+    "--list",
+    "list_codecs",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, param, value: _list(ctx) if value else None,
+    help="Show the codecs, and why some are not available.",
+)
+def compare_command(
+    folder, rates, codecs, json_path, html_path, pictures, paper, no_paper, limit, processes, cache
+):
     """Compare codecs at the same bytes on the aligned faces in FOLDER.
 
     \b
@@ -77,7 +114,10 @@ def compare_command(folder, rates, codecs, json_path, html_path, pictures, paper
         if json_path:
             found.save(json_path)
         if html_path:
-            shown = compare.examples(found, folder, pictures, rates[min(1, len(rates) - 1)]) if pictures else []
+            shown = (
+                compare.examples(found, folder, pictures, rates[min(1, len(rates) - 1)]) if pictures else []
+            )
+            paper = None if no_paper else paper or report.paper_curves()
             points = report.read_paper(paper) if paper else []
             report.write_html(found, html_path, shown, points)
     except HSCError as error:
@@ -89,8 +129,11 @@ def compare_command(folder, rates, codecs, json_path, html_path, pictures, paper
 
 
 def _command_line() -> str:
-    return " ".join(["python -m hsc compare", *sys.argv[sys.argv.index("compare") + 1:]]) if (
-        "compare" in sys.argv) else ""
+    return (
+        " ".join(["python -m hsc compare", *sys.argv[sys.argv.index("compare") + 1 :]])
+        if ("compare" in sys.argv)
+        else ""
+    )
 
 
 def _list(ctx: click.Context) -> None:

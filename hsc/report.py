@@ -1,4 +1,4 @@
-"""A comparison for people: rate-distortion curves, tables and pictures in one HTML page that needs no network."""
+"""A comparison for people: curves, tables and pictures in one HTML page that needs no network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ COLUMNS: dict[str, tuple[str, str, int, bool]] = {
     "detected": ("Face found", "share", 2, True),
     "frechet": ("Frechet distance (VGG16)", "", 2, False),
 }
-# One colour a codec, the same in every plot; readable on white and on black, and by most colour-blind readers.
+# One colour a codec, the same in every plot; readable on white and on black, and by most colour-blind
+# readers.
 _COLOURS = {
     "hsc": "#e4572e", "vvc": "#2a7fba", "vvc-scaled": "#76b7e5", "hevc": "#3a9d5d", "av1": "#9467bd",
     "avif": "#c59fe0", "webp": "#8c8c2a", "jpeg": "#8d8d8d", "jpegxl": "#d99a1c", "hific": "#d6458b",
@@ -62,8 +63,8 @@ def rate_distortion_figure(
     Args:
         rows: from `summarise`.
         metric: a key of `COLUMNS`.
-        paper: published (codec, bits per pixel, LPIPS) on other pictures, drawn dotted; only for ``lpips_alex``.
-        current: (bytes, value) of one file, drawn as a star.
+        paper: published (codec, bits per pixel, LPIPS) on other pictures, drawn dotted; only for
+        ``lpips_alex``. current: (bytes, value) of one file, drawn as a star.
     """
     import plotly.graph_objects as go
 
@@ -92,8 +93,13 @@ def rate_distortion_figure(
                 hovertemplate="%{x:,.0f} bytes<br>LPIPS %{y:.3f}",
             )  # fmt: skip
     if current is not None:
-        figure.add_scatter(x=[current[0]], y=[current[1]], name="This file", mode="markers",
-                           marker={"size": 16, "symbol": "star", "color": colour("hsc")})
+        figure.add_scatter(
+            x=[current[0]],
+            y=[current[1]],
+            name="This file",
+            mode="markers",
+            marker={"size": 16, "symbol": "star", "color": colour("hsc")},
+        )
     better = "higher is better" if more else "lower is better"
     figure.update_layout(
         xaxis={"title": f"bytes for {SIDE} x {SIDE} pixels", "type": "log", "minor": {"showgrid": True},
@@ -117,7 +123,9 @@ def text_table(report: Report) -> str:
         if codec["reason"]:
             lines.append(["", codec["name"], "-", *[""] * len(shown), "", codec["reason"]])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
+    )
 
 
 def markdown_table(report: Report, target: int) -> str:
@@ -146,6 +154,12 @@ def read_paper(path: Path) -> list[tuple[str, float, float]]:
         raise ImageError(f"{path.name} is not a CSV file with the columns codec, bpp and lpips.") from error
 
 
+def paper_curves() -> Path | None:
+    """The paper's digitised curves, where the development data lies beside the repository."""
+    path = Path(__file__).resolve().parents[2] / "shared" / "reference" / "paper_curves_celeba.csv"
+    return path if path.is_file() else None
+
+
 def write_html(
     report: Report,
     path: Path,
@@ -156,7 +170,9 @@ def write_html(
     path.write_text(page(report, examples, paper), encoding="utf-8")
 
 
-def page(report: Report, examples: Sequence[Example] = (), paper: Sequence[tuple[str, float, float]] = ()) -> str:
+def page(
+    report: Report, examples: Sequence[Example] = (), paper: Sequence[tuple[str, float, float]] = ()
+) -> str:
     """The page as text: everything it needs is inside."""
     import plotly.offline
 
@@ -169,24 +185,29 @@ def page(report: Report, examples: Sequence[Example] = (), paper: Sequence[tuple
     }
     options = "".join(f'<option value="{metric}">{COLUMNS[metric][0]}</option>' for metric in figures)
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    lead = f"{about['pictures']} pictures of {SIDE} x {SIDE} pixels, {about['date']}. Every point is the mean over "
-    lead += "complete files, headers and all, and over what those files alone decode to."
+    lead = (
+        f"{about['pictures']} pictures of {SIDE} x {SIDE} pixels, {about['date']}. Every point is the mean "
+        "over complete files, headers and all, and over what those files alone decode to."
+    )
     parts = [
         f"<h1>Face photos at the same bytes</h1><p>{html.escape(lead)}</p>",
         "<h2>Rate and distortion</h2>",
         f'<label>Metric <select id="metric">{options}</select></label>',
-        '<div id="plot" role="img" aria-label="Rate-distortion curves; the tables below hold the same numbers">'
-        "</div>",
+        '<div id="plot" role="img" aria-label="Rate-distortion curves, as in the tables below"></div>',
         "<p>Dotted: figures that were published for another set of pictures.</p>" if paper else "",
     ]
     for target in about["rates"]:
-        parts.append(f"<h2>At {target:,} bytes</h2>{html_table([row for row in rows if row.target == target])}")
+        parts.append(
+            f"<h2>At {target:,} bytes</h2>{html_table([row for row in rows if row.target == target])}"
+        )
     parts.append(
-        "<p><b>VVC needs</b>: the bytes at which VVC reaches the same LPIPS-Alex, over the codec's own bytes, from "
-        "VVC's mean curve on these pictures. &gt; and &lt; mark bounds, where that curve does not reach so far.</p>"
+        "<p><b>VVC needs</b>: the bytes at which VVC reaches the same LPIPS-Alex, over the codec's own, from "
+        "VVC's mean curve on these pictures. &gt; and &lt; mark bounds, where that curve ends before.</p>"
     )
     for example in examples:
-        parts.append(f"<h2>{html.escape(example.picture)} at {example.target:,} bytes</h2>{picture_grid(example)}")
+        parts.append(
+            f"<h2>{html.escape(example.picture)} at {example.target:,} bytes</h2>{picture_grid(example)}"
+        )
     parts.append("<h2>How</h2><dl>")
     for codec in report.codecs.values():
         said = codec["reason"] and f"Not available: {codec['reason']}" or codec["description"]
@@ -210,7 +231,9 @@ def html_table(rows: Sequence[Row]) -> str:
     shown = [metric for metric in COLUMNS if any(value_of(row, metric) is not None for row in rows)]
     best = {}
     for metric in shown:
-        values = [value_of(row, metric) for row in rows if row.fitting == 1.0 and value_of(row, metric) is not None]
+        values = [
+            value_of(row, metric) for row in rows if row.fitting == 1.0 and value_of(row, metric) is not None
+        ]
         if values:
             best[metric] = max(values) if COLUMNS[metric][3] else min(values)
     heads = ["Codec", "Bytes", *(COLUMNS[metric][0] for metric in shown), "VVC needs"]
@@ -226,7 +249,8 @@ def html_table(rows: Sequence[Row]) -> str:
         swatch = f'<i style="background:{colour(row.codec)}"></i>'
         lines.append(f'<tr class="{classes}"><th>{swatch}{html.escape(row.name)}{note}</th>{cells}</tr>')
     head = "".join(f"<th>{head}</th>" for head in heads)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    body = "".join(lines)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def picture_grid(example: Example) -> str:
@@ -243,8 +267,9 @@ def picture_grid(example: Example) -> str:
 def _figure(image: Image.Image, name: str, caption: str, note: str = "") -> str:
     note = f'<div class="note">{html.escape(note)}</div>' if note else ""
     return (
-        f'<figure><div class="window"><img src="{data_uri(image)}" alt="{html.escape(name)}" draggable="false">'
-        f"</div><figcaption><b>{html.escape(name)}</b><br>{html.escape(caption)}{note}</figcaption></figure>"
+        f'<figure><div class="window"><img src="{data_uri(image)}" alt="{html.escape(name)}" '
+        'draggable="false"></div>'
+        f"<figcaption><b>{html.escape(name)}</b><br>{html.escape(caption)}{note}</figcaption></figure>"
     )
 
 
@@ -261,7 +286,9 @@ def _curves(rows: Sequence[Row]) -> dict[str, list[Row]]:
         if row.bytes is not None:
             curves.setdefault(row.codec, []).append(row)
     order = list(_COLOURS)
-    return dict(sorted(curves.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
+    return dict(
+        sorted(curves.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
+    )
 
 
 def _cells(row: Row, shown: Sequence[str]) -> list[str]:
@@ -283,17 +310,21 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 0; }
 main { max-width: 76rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.8rem; margin: 1rem 0 0; } h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; }
 #plot { height: min(70vh, 34rem); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
+th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: right; 
+  white-space: nowrap; }
 th:first-child { text-align: left; } thead th { font-weight: 600; font-size: .85rem; }
-tbody th { font-weight: 400; } .own { background: #e4572e22; } .own th { font-weight: 700; } .over td { opacity: .6; }
+tbody th { font-weight: 400; } .own { background: #e4572e22; } .own th { font-weight: 700; }
+.over td { opacity: .6; }
 i { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .5em; }
 .note { font-size: .8rem; font-weight: 400; opacity: .75; white-space: normal; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(15rem, 45%), 1fr)); gap: .75rem; }
 figure { margin: 0; } .window { overflow: hidden; border-radius: 6px; aspect-ratio: 1; cursor: zoom-in; }
 .window img { width: 100%; height: 100%; display: block; touch-action: pan-y; }
 .grid.zoomed img { transform: scale(var(--zoom)); transform-origin: var(--x) var(--y); }
-figcaption { font-size: .9rem; padding: .25rem; } pre { background: var(--soft); padding: .6rem; overflow-x: auto; }
+figcaption { font-size: .9rem; padding: .25rem; }
+pre { background: var(--soft); padding: .6rem; overflow-x: auto; }
 dt { font-weight: 600; } dd { margin: 0 0 .5rem; overflow-wrap: anywhere; } select { font: inherit; }
 """
 

@@ -158,7 +158,9 @@ def test_bytes_are_those_of_the_file_and_decode_to_the_picture():
 
 def test_one_row_that_fails_does_not_end_the_others():
     codecs = [Missing(), Failing(), Crashing(), Shrinking(), Plain()]
-    results = {result.codec: result for result in compare_face(face(), 900, codecs, PixelJudge()) if result.final}
+    results = {
+        result.codec: result for result in compare_face(face(), 900, codecs, PixelJudge()) if result.final
+    }
     assert results["missing"].note == "its weights are not here"
     assert results["failing"].note == "Failing decoding failed: on purpose"
     assert "division by zero" in results["crashing"].note
@@ -170,18 +172,24 @@ def test_one_row_that_fails_does_not_end_the_others():
 def test_a_missing_ffmpeg_is_a_reason_in_its_rows(monkeypatch):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
     codecs = [baselines.get(key) for key in ("vvc", "hevc", "jpeg")]
-    results = {result.codec: result for result in compare_face(face(), 900, codecs, PixelJudge()) if result.final}
+    results = {
+        result.codec: result for result in compare_face(face(), 900, codecs, PixelJudge()) if result.final
+    }
     assert "ffmpeg" in results["vvc"].note and "ffmpeg" in results["hevc"].note
     assert results["jpeg"].bytes
 
 
 def test_the_quick_do_not_wait_for_the_slow():
-    order = [result.codec for result in compare_face(face(), 900, [Slow(), Plain()], PixelJudge()) if result.final]
+    order = [
+        result.codec for result in compare_face(face(), 900, [Slow(), Plain()], PixelJudge()) if result.final
+    ]
     assert order == ["plain", "slow"]
 
 
 def test_closing_drops_what_has_not_begun():
-    stream = compare_face(face(), 900, [Plain(), Slow(), Slow(), Slow(), Slow(), Slow()], PixelJudge(), workers=1)
+    stream = compare_face(
+        face(), 900, [Plain(), Slow(), Slow(), Slow(), Slow(), Slow()], PixelJudge(), workers=1
+    )
     next(stream)
     stream.close()
     time.sleep(0.2)
@@ -220,16 +228,26 @@ def test_what_is_said_of_a_codec_that_cannot_go_so_low(size, target, said):
 
 def run(folder, cache=None, keys=("plain", "vvc", "missing", "failing"), **options):
     options = {"rates": (300, 1200), "processes": 1, **options}
-    return compare_folder(folder, keys=keys, cache=cache, load=load_test_codecs, load_judge=PixelJudge, **options)
+    return compare_folder(
+        folder, keys=keys, cache=cache, load=load_test_codecs, load_judge=PixelJudge, **options
+    )
 
 
 def test_every_codec_picture_and_rate(small_report):
     found = small_report
-    rows = {(result.codec, result.picture, result.target) for result in found.results if result.codec != "vvc"}
-    assert rows == {(codec, f"{seed}.png", rate) for codec in ("plain", "failing")
-                    for seed in range(3) for rate in (300, 1200)}
+    rows = {
+        (result.codec, result.picture, result.target) for result in found.results if result.codec != "vvc"
+    }
+    assert rows == {
+        (codec, f"{seed}.png", rate)
+        for codec in ("plain", "failing")
+        for seed in range(3)
+        for rate in (300, 1200)
+    }
     assert found.codecs["missing"]["reason"] == "its weights are not here"
-    assert {result.target for result in found.results if result.codec == "vvc"} >= set(compare.YARDSTICK_RATES)
+    assert {result.target for result in found.results if result.codec == "vvc"} >= set(
+        compare.YARDSTICK_RATES
+    )
     assert found.about["pictures"] == 3 and found.about["rates"] == [300, 1200]
 
 
@@ -362,7 +380,7 @@ def test_page_is_self_contained_and_holds_the_numbers(faces_folder, small_report
     assert "HSC, as published (other pictures)" in text
     assert text.count("data:image/webp;base64,") == 3  # the original, plain and the yardstick
     outside = text.replace(__import__("plotly.offline").offline.get_plotlyjs(), "")
-    assert "src=\"http" not in outside and "href=\"http" not in outside
+    assert 'src="http' not in outside and 'href="http' not in outside
     assert outside.count("<script>") == outside.count("</script>")
 
 
@@ -377,7 +395,9 @@ def test_pictures_in_the_page_are_without_loss():
 
 def test_names_are_escaped():
     row = Row("x", "<b>X&Y</b>", "image", 500, 1, 0, 1.0, 400.0, 0.003, {"psnr": 20.0}, None, None, "", "<i>")
-    assert "&lt;b&gt;X&amp;Y" in report.html_table([row]) and "<i>" not in report.html_table([row]).replace("<i style", "")
+    assert "&lt;b&gt;X&amp;Y" in report.html_table([row]) and "<i>" not in report.html_table([row]).replace(
+        "<i style", ""
+    )
 
 
 def test_figure(small_report):
@@ -385,8 +405,9 @@ def test_figure(small_report):
     figure = report.rate_distortion_figure(rows, "psnr", [("HSC", 0.01, 0.3)], current=(700, 25.0))
     assert [trace.name for trace in figure.data] == ["VVC", "Plain", "This file"]
     assert list(figure.data[0].x) == sorted(figure.data[0].x)
-    assert [trace.name for trace in report.rate_distortion_figure(rows, "lpips_alex", [("HSC", 0.01, 0.3)]).data][-1] \
-        == "HSC, as published (other pictures)"
+    assert [
+        trace.name for trace in report.rate_distortion_figure(rows, "lpips_alex", [("HSC", 0.01, 0.3)]).data
+    ][-1] == "HSC, as published (other pictures)"
 
 
 def test_tables(small_report):
@@ -405,7 +426,8 @@ def test_published_points(tmp_path):
         report.read_paper(path)
 
 
-# ------------------------------------------------------------------------------------------------ command line
+# ------------------------------------------------------------------------------------------------ command
+# line
 
 
 def test_command_line_refuses_in_one_sentence(tmp_path):

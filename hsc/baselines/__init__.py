@@ -1,9 +1,9 @@
 """Codecs to compare with, all through one protocol (`ImageCodec`): complete files in, pictures out.
 
-    for codec in baselines.codecs():
-        print(codec.name, codec.available() or "ready")
-    data = baselines.get("vvc").encode(image, max_bytes=800)
-    restored = baselines.get("vvc").decode(data)
+for codec in baselines.codecs():
+    print(codec.name, codec.available() or "ready")
+data = baselines.get("vvc").encode(image, max_bytes=800)
+restored = baselines.get("vvc").decode(data)
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ def codecs() -> list[ImageCodec]:
     from hsc.baselines.av1 import AV1
     from hsc.baselines.classical import AVIF, JPEG, JPEGXL, WebP
     from hsc.baselines.hevc import HEVC
+    from hsc.baselines.hific import HiFiCCodec
+    from hsc.baselines.learned import LEARNED
     from hsc.baselines.own import HSC
     from hsc.baselines.vvc import VVC
 
-    return [HSC(), JPEG(), WebP(), JPEGXL(), VVC(), HEVC(), AV1(), VVC(scaling="best"), AVIF()]
+    classical = [JPEG(), WebP(), JPEGXL(), VVC(), HEVC(), AV1(), VVC(scaling="best"), AVIF()]
+    return [HSC(), *classical, HiFiCCodec(), *(codec() for codec in LEARNED)]
 
 
 def default_codecs() -> list[ImageCodec]:

@@ -1,7 +1,7 @@
 """Still-image formats as people use them, through Pillow: JPEG, WebP, AVIF; JPEG XL through ffmpeg's libjxl.
 
-Unlike the video standards they are never scaled down: their files have no place to say that a small picture is
-to be shown large, and nobody uses them so. Below their smallest file they cannot go.
+Unlike the video standards they are never scaled down: their files have no place to say that a small picture
+is to be shown large, and nobody uses them so. Below their smallest file they cannot go.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class PillowCodec(ImageCodec):
                 image.load()
                 return image.convert("RGB")
         except (OSError, ValueError, SyntaxError) as error:
-            raise BaselineError(f"{self.name} decoding failed: the file is damaged, cut or of another format") from error
+            raise BaselineError(
+                f"{self.name} decoding failed: the file is damaged, cut or of another format"
+            ) from error
 
     def _save(self, rgb: Image.Image, quality: int) -> bytes:
         buffer = io.BytesIO()
@@ -94,7 +96,7 @@ class AVIF(PillowCodec):
 
 
 class JPEGXL(ImageCodec):
-    """libjxl at effort 7, searched over its Butteraugli distance from 15 (the most that ffmpeg allows) to 0.3."""
+    """libjxl at effort 7, searched over its Butteraugli distance from 15 (ffmpeg's limit) to 0.3."""
 
     key, name = "jpegxl", "JPEG XL"
     _steps = 60
@@ -109,7 +111,9 @@ class JPEGXL(ImageCodec):
         rgb = to_rgb(image)
         pixels = np.asarray(rgb).tobytes()
         return SteppedLadder(
-            lambda setting: self._encode(pixels, rgb.size, 15.0 * math.exp(-setting * math.log(50.0) / (self._steps - 1))),
+            lambda setting: self._encode(
+                pixels, rgb.size, 15.0 * math.exp(-setting * math.log(50.0) / (self._steps - 1))
+            ),
             steps=self._steps,
             smallest=max(0.10 * rgb.width * rgb.height / 8, 50.0),
             growth=1.045,
@@ -117,9 +121,24 @@ class JPEGXL(ImageCodec):
 
     def decode(self, data: bytes) -> Image.Image:
         ppm = ffmpeg.run(
-            ["-xerror", "-f", "jpegxl_pipe", "-i", "pipe:0", "-frames:v", "1",
-             "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "pipe:1"],
-            data, f"{self.name} decoding",
+            [
+                "-xerror",
+                "-f",
+                "jpegxl_pipe",
+                "-i",
+                "pipe:0",
+                "-frames:v",
+                "1",
+                "-c:v",
+                "ppm",
+                "-pix_fmt",
+                "rgb24",
+                "-f",
+                "image2pipe",
+                "pipe:1",
+            ],
+            data,
+            f"{self.name} decoding",
         )
         try:
             with Image.open(io.BytesIO(ppm), formats=["PPM"]) as image:
@@ -129,8 +148,31 @@ class JPEGXL(ImageCodec):
 
     def _encode(self, pixels: bytes, size: tuple[int, int], distance: float) -> bytes:
         return ffmpeg.run(
-            ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}",
-             "-color_primaries", "bt709", "-color_trc", "iec61966-2-1", "-i", "pipe:0", "-frames:v", "1",
-             "-c:v", "libjxl", "-effort", "7", "-distance", f"{distance:.4f}", "-f", "image2pipe", "pipe:1"],
-            pixels, f"{self.name} encoding",
+            [
+                "-f",
+                "rawvideo",
+                "-pix_fmt",
+                "rgb24",
+                "-s",
+                f"{size[0]}x{size[1]}",
+                "-color_primaries",
+                "bt709",
+                "-color_trc",
+                "iec61966-2-1",
+                "-i",
+                "pipe:0",
+                "-frames:v",
+                "1",
+                "-c:v",
+                "libjxl",
+                "-effort",
+                "7",
+                "-distance",
+                f"{distance:.4f}",
+                "-f",
+                "image2pipe",
+                "pipe:1",
+            ],
+            pixels,
+            f"{self.name} encoding",
         )

@@ -62,7 +62,9 @@ def run(arguments: list[str], data: bytes, doing: str) -> bytes:
 
 
 def _run(path: str, arguments: list[str], data: bytes, doing: str) -> bytes:
-    command = [path, "-hide_banner", "-nostdin", *arguments] if data == b"" else [path, "-hide_banner", *arguments]
+    command = (
+        [path, "-hide_banner", "-nostdin", *arguments] if data == b"" else [path, "-hide_banner", *arguments]
+    )
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired as error:

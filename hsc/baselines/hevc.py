@@ -15,7 +15,16 @@ class HEVC(VideoCodec):
 
     def arguments(self, quantiser: int | str) -> list[str]:
         parameters = (
-            f"qp={quantiser}", "psy-rd=0", "psy-rdoq=0", "keyint=1", "info=0", "aud=0", "hrd=0", "wpp=0",
-            "frame-threads=1", "pools=none", "log-level=error",
+            f"qp={quantiser}",
+            "psy-rd=0",
+            "psy-rdoq=0",
+            "keyint=1",
+            "info=0",
+            "aud=0",
+            "hrd=0",
+            "wpp=0",
+            "frame-threads=1",
+            "pools=none",
+            "log-level=error",
         )
         return ["-c:v", "libx265", "-preset", "slower", "-x265-params", ":".join(parameters)]

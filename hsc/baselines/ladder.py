@@ -14,8 +14,8 @@ class SteppedLadder:
 
     Sizes of real encoders grow about exponentially in their setting, so the next setting to try comes from a
     straight line through logarithmic sizes; every third try halves a closed interval instead, which bounds
-    the number of encodings where the line misleads. Sizes need not be strictly monotone: the result is a setting
-    that fits whose next higher one does not.
+    the number of encodings where the line misleads. Sizes need not be strictly monotone: the result is a
+    setting that fits whose next higher one does not.
 
     Args:
         encode: setting -> bytes.

@@ -67,7 +67,7 @@ def yuv420p10_to_rgb(data: bytes, width: int, height: int) -> np.ndarray:
     chroma_area = chroma_shape[0] * chroma_shape[1]
     if samples.size != area + 2 * chroma_area:
         raise BaselineError(
-            f"the decoder gave {len(data)} bytes where one {width}x{height} picture has {2 * (area + 2 * chroma_area)}"
+            f"the decoder gave {len(data)} bytes, which are not one picture of {width}x{height} pixels"
         )
     luma, blue_difference, red_difference = np.split(samples.astype(np.float32), [area, area + chroma_area])
     luma = (luma.reshape(height, width) - 64.0) / 876.0
@@ -99,7 +99,8 @@ def _interpolate(plane: np.ndarray, axis: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Frame:
-    """How a picture lies in the coded one: scaled to `coded_size`, then padded to even sides that are large enough.
+    """How a picture lies in the coded one: scaled to `coded_size`, then padded to even sides that are large
+    enough.
 
     Attributes:
         width, height: of the picture, in pixels.
@@ -123,7 +124,7 @@ class Frame:
         """The file: the stream as it is where it says all, else after 3 to 7 bytes of scale and size."""
         if self.padded_size(at_least) == (self.width, self.height):
             return stream
-        return bytes([_MAGIC + self.scale]) + _varint(self.width) + _varint(self.height) + stream
+        return bytes([_MAGIC + self.scale]) + varint(self.width) + varint(self.height) + stream
 
     @staticmethod
     def read(data: bytes) -> tuple[bytes, Frame | None]:
@@ -134,14 +135,14 @@ class Frame:
         """
         if not data or not _MAGIC <= data[0] < _MAGIC + len(SCALES):
             return data, None
-        width, position = _read_varint(data, 1)
-        height, position = _read_varint(data, position)
+        width, position = read_varint(data, 1)
+        height, position = read_varint(data, position)
         if not (0 < width <= 1 << 15 and 0 < height <= 1 << 15):
             raise BaselineError(f"the file gives its picture a size of {width}x{height}")
         return data[position:], Frame(width, height, data[0] - _MAGIC)
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     """LEB128: seven bits a byte, least significant first."""
     out = bytearray()
     while number >= 0x80:
@@ -151,7 +152,12 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
+def read_varint(data: bytes, position: int) -> tuple[int, int]:
+    """The number at `position`, and the position after it.
+
+    Raises:
+        BaselineError: it is cut off, or longer than 28 bits.
+    """
     number = 0
     for shift in range(0, 28, 7):
         if position >= len(data):

@@ -1,4 +1,4 @@
-"""What every codec of a comparison is: bytes out of a picture, and the picture back out of nothing but those bytes."""
+"""What every codec of a comparison is: a picture to bytes, and back from nothing but those bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Ladder(Protocol):
     """One picture, ready to be coded at any size: what was coded for one target is reused for the next."""
 
     def fit(self, max_bytes: int) -> bytes:
-        """The best file of at most `max_bytes` bytes, or the smallest possible one where none is that small."""
+        """The best file of at most `max_bytes` bytes, or the smallest possible where none is that small."""
         ...
 
 

@@ -24,8 +24,8 @@ class VideoCodec(ImageCodec):
     and scaled up again by the decoder. With ``"best"`` the scale of the smallest squared error is taken at
     every rate, which at a few hundred bytes for a megapixel is seldom the picture's own size.
 
-    A file is the elementary stream as it is; where that does not say the picture's size (it was scaled, or has
-    odd sides), 3 to 7 bytes before it do, counted as any other.
+    A file is the elementary stream as it is; where that does not say the picture's size (it was scaled, or
+    has odd sides), 3 to 7 bytes before it do, counted as any other.
 
     Attributes:
         encoder, decoder, container: their names in ffmpeg.
@@ -58,7 +58,10 @@ class VideoCodec(ImageCodec):
 
     def description(self) -> str:
         arguments = " ".join(self.arguments("Q"))
-        scaled = {"needed": "scaled below the coarsest Q", "best": "at the scale of the smallest squared error"}
+        scaled = {
+            "needed": "scaled below the coarsest Q",
+            "best": "at the scale of the smallest squared error",
+        }
         return f"ffmpeg {ffmpeg.version()}, {arguments}, yuv420p10 BT.709, {scaled[self.scaling]}"
 
     def ladder(self, image: Image.Image) -> VideoLadder:
@@ -76,7 +79,8 @@ class VideoCodec(ImageCodec):
         """Code `rgb`, which is of `frame.coded_size`, at one quantiser."""
         width, height = frame.padded_size(_SMALLEST_SIDE)
         stream = ffmpeg.run(
-            ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", f"{width}x{height}", "-r", "25", "-i", "pipe:0",
+            ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", f"{width}x{height}", "-r", "25",
+             "-i", "pipe:0",
              "-frames:v", "1", *self.arguments(quantiser), "-f", self.container, "pipe:1"],
             rgb_to_yuv420p10(pad_to(np.asarray(rgb), width, height)), f"{self.name} encoding",
         )  # fmt: skip
@@ -150,6 +154,8 @@ def _read_y4m(data: bytes, name: str) -> np.ndarray:
     if not found:
         raise BaselineError(f"{name} decoding failed: the file holds no picture")
     if b" C420p10" not in header:
-        raise BaselineError(f"{name} decoding failed: the decoder gave another sample format than 10-bit 4:2:0")
+        raise BaselineError(
+            f"{name} decoding failed: the decoder gave another sample format than 10-bit 4:2:0"
+        )
     _, _, samples = rest.partition(b"\n")
     return yuv420p10_to_rgb(samples, int(found.group(1)), int(found.group(2)))

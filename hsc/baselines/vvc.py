@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from hsc.baselines.video import VideoCodec
 
-_ONE_INTRA_PICTURE = ":".join((
-    "gopsize=1", "intraperiod=1", "decodingrefreshtype=idr_no_radl",
-    "accessunitdelimiter=0", "hrdparameterspresent=0", "vuiparameterspresent=0",
-))
+_ONE_INTRA_PICTURE = ":".join(
+    (
+        "gopsize=1",
+        "intraperiod=1",
+        "decodingrefreshtype=idr_no_radl",
+        "accessunitdelimiter=0",
+        "hrdparameterspresent=0",
+        "vuiparameterspresent=0",
+    )
+)
 
 
 class VVC(VideoCodec):
-    """VVenC at a fixed QP. Its perceptual adaptation (`qpa`) is off: at these rates it moves bits from faces."""
+    """VVenC at a fixed QP, without its perceptual adaptation (`qpa`), as published curves are."""
 
     key, name = "vvc", "VVC"
     encoder, decoder, container = "libvvenc", "vvc", "vvc"
@@ -23,5 +29,17 @@ class VVC(VideoCodec):
         self.preset = preset
 
     def arguments(self, quantiser: int | str) -> list[str]:
-        return ["-c:v", "libvvenc", "-preset", self.preset, "-qp", str(quantiser), "-qpa", "0",
-                "-threads", "2", "-vvenc-params", _ONE_INTRA_PICTURE]
+        return [
+            "-c:v",
+            "libvvenc",
+            "-preset",
+            self.preset,
+            "-qp",
+            str(quantiser),
+            "-qpa",
+            "0",
+            "-threads",
+            "2",
+            "-vvenc-params",
+            _ONE_INTRA_PICTURE,
+        ]

@@ -1,4 +1,4 @@
-"""What holds for every codec that needs no weights: real files, the right size, decodable from bytes alone."""
+"""What holds for every codec without weights: real files, the right size, decodable from bytes alone."""
 
 import io
 import re
@@ -17,7 +17,11 @@ from hsc.baselines.vvc import VVC
 
 ROOT = Path(__file__).resolve().parents[2]
 # VVC at its best scale differs from VVC in the search alone, which has its own test below.
-KEYS = [codec.key for codec in baselines.codecs() if codec.kind in ("standard", "image") and codec.key != "vvc-scaled"]
+KEYS = [
+    codec.key
+    for codec in baselines.codecs()
+    if codec.kind in ("standard", "image") and codec.key != "vvc-scaled"
+]
 VIDEO = [key for key in KEYS if baselines.get(key).kind == "standard"]
 
 
@@ -97,7 +101,12 @@ def test_no_metadata_leaks_into_the_file(codec, scene):
 @pytest.mark.parametrize("kind", ["empty", "foreign", "half", "zeros"])
 def test_damage_is_one_sentence(codec, scene, kind):
     data = codec.encode(scene, 3000)
-    data = {"empty": b"", "foreign": b"GIF89a" + bytes(50), "half": data[: len(data) // 2], "zeros": bytes(500)}[kind]
+    data = {
+        "empty": b"",
+        "foreign": b"GIF89a" + bytes(50),
+        "half": data[: len(data) // 2],
+        "zeros": bytes(500),
+    }[kind]
     if codec.key == "hevc" and kind == "half":
         pytest.skip("ffmpeg's HEVC decoder fills a cut slice in and reports nothing")
     with pytest.raises(BaselineError) as caught:
@@ -112,7 +121,9 @@ def test_decodes_in_a_fresh_process_from_nothing_but_its_bytes(codec, scene):
         f"image = baselines.get({codec.key!r}).decode(sys.stdin.buffer.read())\n"
         "image.save(sys.stdout.buffer, 'PNG')"
     )
-    done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, cwd=ROOT, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=data, capture_output=True, cwd=ROOT, check=True
+    )
     fresh = Image.open(io.BytesIO(done.stdout))
     assert np.array_equal(np.asarray(fresh), np.asarray(codec.decode(data)))
 
@@ -177,7 +188,8 @@ def test_vvc_agrees_with_vvenc_run_by_hand(quantiser):
     exact = "flags=accurate_rnd+full_chroma_int+bicubic"
     raw = ["-f", "rawvideo", "-s", f"{image.width}x{image.height}"]
     yuv = ffmpeg.run(
-        [*raw, "-pix_fmt", "rgb24", "-i", "pipe:0", "-vf", f"scale=out_color_matrix=bt709:out_range=tv:{exact}",
+        [*raw, "-pix_fmt", "rgb24", "-i", "pipe:0",
+         "-vf", f"scale=out_color_matrix=bt709:out_range=tv:{exact}",
          "-pix_fmt", "yuv420p10le", "-f", "rawvideo", "pipe:1"], image.tobytes(), "conversion",
     )  # fmt: skip
     by_hand = ffmpeg.run(

@@ -28,7 +28,9 @@ def test_gives_the_smallest_where_nothing_fits():
     assert calls == [0]
 
 
-@pytest.mark.parametrize("hints", [{}, {"smallest": 4.0}, {"smallest": 40000.0}, {"growth": 1.01}, {"growth": 3.0}])
+@pytest.mark.parametrize(
+    "hints", [{}, {"smallest": 4.0}, {"smallest": 40000.0}, {"growth": 1.01}, {"growth": 3.0}]
+)
 @pytest.mark.parametrize("target", [500, 3000, 200000])
 def test_bad_hints_cost_little(hints, target):
     steps, calls = ladder(EXPONENTIAL, **hints)

@@ -1,0 +1,543 @@
+"""HiFiC, "High-Fidelity Generative Image Compression" (Mentzer et al. 2020, arXiv:2006.09965).
+
+The architecture of the paper's figure 2 and appendix A with two things configurable: its width, and how often
+the encoder halves the picture. One model serves a range of rates by gains on the latent (Cui et al. 2021,
+arXiv:2003.02012): a learned factor for each channel and rate, divided out again after decoding.
+
+Entropy coding is real: CompressAI's quantised tables and its rANS coder, one stream for both latents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from hsc.baselines.ladder import SteppedLadder
+from hsc.baselines.pixels import read_varint, to_rgb, varint
+from hsc.baselines.protocol import BaselineError, ImageCodec
+from hsc.errors import WeightsError
+
+if TYPE_CHECKING:
+    from compressai.entropy_models import EntropyBottleneck
+
+
+@dataclass(frozen=True)
+class HiFiCConfig:
+    """Sizes of a model.
+
+    Attributes:
+        widths: channels of the encoder's first convolution and of each halving one; the generator mirrors
+        them. latent: channels of y; `hyper`: channels of the hyperprior's networks; `side`: channels of z.
+        blocks: residual blocks of the generator.
+        rates: gains that are learned; between them they are interpolated. 1 is the paper's fixed-rate model.
+    """
+
+    widths: tuple[int, ...] = (60, 120, 240, 480, 960)
+    latent: int = 220
+    hyper: int = 320
+    side: int = 320
+    blocks: int = 9
+    rates: int = 1
+
+    @property
+    def stride(self) -> int:
+        """Pixels for one position of y; z is four times coarser."""
+        return 2 ** (len(self.widths) - 1)
+
+
+PAPER = HiFiCConfig()
+#: Under 12 MiB in half precision. The paper's stride of 16 leaves 2 bits for each position of y at 0.008 bits
+# per pixel; faces at 1024 pixels are smooth enough for 32.
+REDUCED = HiFiCConfig(widths=(24, 48, 96, 144, 176, 208), latent=96, hyper=80, side=48, blocks=4, rates=5)
+
+QUALITIES = 64
+"""Rates that a file can have."""
+_SCALE_MIN, _SCALE_MAX, _SCALES = 0.11, 64.0, 64
+_GRID = 256.0
+_LARGEST = 1 << 14
+
+
+class ChannelNorm(nn.Module):
+    """Mean 0 and variance 1 over the channels of each position, then a learned scale and shift."""
+
+    def __init__(self, channels: int, epsilon: float = 1e-3):
+        super().__init__()
+        self.epsilon = epsilon
+        self.gamma = nn.Parameter(torch.ones(1, channels, 1, 1))
+        self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
+        variance, mean = torch.var_mean(x, dim=1, keepdim=True)
+        return (x - mean) * torch.rsqrt(variance + self.epsilon) * self.gamma + self.beta
+
+
+def _block(convolution: nn.Module, channels: int) -> nn.Sequential:
+    return nn.Sequential(convolution, ChannelNorm(channels), nn.ReLU())
+
+
+class Encoder(nn.Module):
+    """E: (B, 3, H, W) in [-1, 1] -> y, (B, latent, H / stride, W / stride)."""
+
+    def __init__(self, config: HiFiCConfig):
+        super().__init__()
+        first, *rest = config.widths
+        blocks = [_block(nn.Conv2d(3, first, 7, padding=3), first)]
+        for inputs, outputs in zip(config.widths, rest):
+            blocks.append(_block(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), outputs))
+        blocks.append(nn.Conv2d(config.widths[-1], config.latent, 3, padding=1))
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.blocks(image)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with channel norms, and a shortcut."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.sequence = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1), ChannelNorm(channels), nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1), ChannelNorm(channels),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.sequence(x)
+
+
+class Generator(nn.Module):
+    """G: y^ -> (B, 3, H, W), about [-1, 1]."""
+
+    def __init__(self, config: HiFiCConfig):
+        super().__init__()
+        widths = config.widths[::-1]
+        self.block_0 = nn.Sequential(
+            ChannelNorm(config.latent),
+            nn.Conv2d(config.latent, widths[0], 3, padding=1),
+            ChannelNorm(widths[0]),
+        )
+        self.resid_blocks = nn.Sequential(*(ResidualBlock(widths[0]) for _ in range(config.blocks)))
+        blocks: list[nn.Module] = [
+            _block(nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1), outputs)
+            for inputs, outputs in zip(widths, widths[1:])
+        ]
+        blocks.append(nn.Conv2d(widths[-1], 3, 7, padding=3))
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        x = self.block_0(latent)
+        return self.blocks(x + self.resid_blocks(x))
+
+
+def _hyper_analysis(config: HiFiCConfig) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(config.latent, config.hyper, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(config.hyper, config.hyper, 5, stride=2, padding=2), nn.ReLU(),
+        nn.Conv2d(config.hyper, config.side, 5, stride=2, padding=2),
+    )  # fmt: skip
+
+
+def _hyper_synthesis(config: HiFiCConfig) -> nn.Sequential:
+    return nn.Sequential(
+        nn.ConvTranspose2d(config.side, config.hyper, 5, stride=2, padding=2, output_padding=1), nn.ReLU(),
+        nn.ConvTranspose2d(config.hyper, config.hyper, 5, stride=2, padding=2, output_padding=1), nn.ReLU(),
+        nn.Conv2d(config.hyper, config.latent, 3, padding=1),
+    )  # fmt: skip
+
+
+class FactorizedDensity(nn.Module):
+    """Ballé et al. 2018 (arXiv:1802.01436), appendix 6.1: one learned density for each channel of z.
+
+    Parameters are named and shaped as those of CompressAI's `EntropyBottleneck`, which makes the tables
+    (`to_compressai`); training needs only this.
+    """
+
+    def __init__(self, channels: int, filters: tuple[int, ...] = (3, 3, 3, 3), init_scale: float = 10.0):
+        super().__init__()
+        widths = (1, *filters, 1)
+        scale = init_scale ** (1 / (len(filters) + 1))
+        layers = list(zip(widths, widths[1:]))
+        self.matrices = nn.ParameterList(
+            torch.full((channels, outputs, inputs), math.log(math.expm1(1 / scale / outputs)))
+            for inputs, outputs in layers
+        )
+        self.biases = nn.ParameterList(torch.rand(channels, outputs, 1) - 0.5 for _, outputs in layers)
+        self.factors = nn.ParameterList(torch.zeros(channels, outputs, 1) for _, outputs in layers[:-1])
+
+    def logits(self, values: Tensor) -> Tensor:
+        """Logit of the cumulative distribution at (C, 1, N) values."""
+        for index, (matrix, bias) in enumerate(zip(self.matrices, self.biases)):
+            values = F.softplus(matrix) @ values + bias
+            if index < len(self.factors):
+                values = values + torch.tanh(self.factors[index]) * torch.tanh(values)
+        return values
+
+    def bits(self, z: Tensor) -> Tensor:
+        """Bits (B,) of (B, C, H, W) values in bins of width 1."""
+        values = z.transpose(0, 1).reshape(z.shape[1], 1, -1)
+        lower, upper = self.logits(values - 0.5), self.logits(values + 0.5)
+        sign = -torch.sign(lower + upper).detach()  # the tail that loses no digits
+        mass = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs().clamp(min=1e-9)
+        return -mass.log2().reshape(z.shape[1], z.shape[0], -1).sum((0, 2))
+
+    @torch.no_grad()
+    def to_compressai(self) -> EntropyBottleneck:
+        """CompressAI's entropy bottleneck with this density, its medians and tails found by bisection."""
+        from compressai.entropy_models import EntropyBottleneck
+
+        channels = self.matrices[0].shape[0]
+        bottleneck = EntropyBottleneck(channels, filters=tuple(m.shape[1] for m in self.matrices[:-1]))
+        state = bottleneck.state_dict()
+        state.update({name: value.detach().cpu() for name, value in self.state_dict().items()})
+        tail = math.log(2 / 1e-6 - 1)
+        quantiles = [self._quantile(level) for level in (-tail, 0.0, tail)]
+        state["quantiles"] = torch.stack(quantiles, -1).cpu()
+        bottleneck.load_state_dict(state)
+        bottleneck.update(force=True)
+        return bottleneck
+
+    def _quantile(self, logit: float) -> Tensor:
+        """(C, 1) values at which the cumulative distribution has this logit."""
+        channels = self.matrices[0].shape[0]
+        low = self.matrices[0].new_full((channels, 1, 1), -1000.0)
+        high = -low
+        for _ in range(40):
+            middle = (low + high) / 2
+            below = self.logits(middle) < logit
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return ((low + high) / 2)[..., 0]
+
+
+class HiFiC(nn.Module):
+    """Encoder, generator and mean-scale hyperprior, at `config.rates` rates and any between them."""
+
+    def __init__(self, config: HiFiCConfig = PAPER):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Generator(config)
+        self.hyper_analysis = _hyper_analysis(config)
+        self.hyper_synthesis_mean = _hyper_synthesis(config)
+        self.hyper_synthesis_scale = _hyper_synthesis(config)
+        self.density = FactorizedDensity(config.side)
+        # The lowest rate starts with the coarsest steps.
+        start = torch.linspace(-1.0, 0.5, config.rates) if config.rates > 1 else torch.zeros(1)
+        self.log_gain = nn.Parameter(start[:, None].repeat(1, config.latent))
+
+    def gain(self, quality: float, dtype: torch.dtype | None = None) -> Tensor:
+        """Factor (1, latent, 1, 1) on y for a quality from 0 (fewest bytes) to 1, computed in `dtype`."""
+        place = min(max(quality, 0.0), 1.0) * (self.config.rates - 1)
+        low = min(int(place), max(self.config.rates - 2, 0))
+        high = min(low + 1, self.config.rates - 1)
+        logs = self.log_gain.to(dtype or self.log_gain.dtype)
+        return torch.lerp(logs[low], logs[high], place - low).exp()[None, :, None, None]
+
+    def hyper_parameters(self, z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Mean and (positive) scale of y, (B, latent, *size), from z^."""
+        mean = self.hyper_synthesis_mean(z)[..., : size[0], : size[1]]
+        scale = self.hyper_synthesis_scale(z)[..., : size[0], : size[1]]
+        return mean, F.softplus(scale)
+
+    def forward(self, image: Tensor, quality: float) -> dict[str, Tensor]:
+        """For training: noisy rates, and a picture through rounding that lets gradients pass.
+
+        Args:
+            image: (B, 3, H, W) in [-1, 1], sides a multiple of four strides.
+            quality: of the whole batch, 0 to 1.
+
+        Returns:
+            ``image`` (B, 3, H, W), ``latent`` y^ (B, latent, h, w), ``bits`` (B,), ``side_bits`` (B,).
+        """
+        gain = self.gain(quality)
+        y = self.encoder(image)
+        z = self.hyper_analysis(y)
+        side_bits = self.density.bits(z + torch.rand_like(z) - 0.5)
+        mean, scale = self.hyper_parameters(z + (z.round() - z).detach(), y.shape[-2:])
+        mean, scale, scaled = mean * gain, scale * gain, y * gain
+        bits = gaussian_bits(scaled + torch.rand_like(y) - 0.5 - mean, scale).sum((1, 2, 3))
+        residual = scaled - mean
+        latent = (mean + residual + (residual.round() - residual).detach()) / gain
+        return {"image": self.decoder(latent), "latent": latent, "bits": bits, "side_bits": side_bits}
+
+
+def gaussian_bits(values: Tensor, scale: Tensor) -> Tensor:
+    """Bits of bins of width 1 around `values` under a normal distribution of mean 0."""
+    scale = scale.clamp(min=_SCALE_MIN)
+    values = values.abs()
+    upper = torch.special.ndtr((0.5 - values) / scale)
+    lower = torch.special.ndtr((-0.5 - values) / scale)
+    return -(upper - lower).clamp(min=1e-9).log2()
+
+
+class Discriminator(nn.Module):
+    """D(x, y): is x natural, given y? A patch discriminator with spectral norm, conditional on the latent."""
+
+    def __init__(self, config: HiFiCConfig, widths: tuple[int, ...] = (64, 128, 256, 512)):
+        super().__init__()
+        normed = nn.utils.parametrizations.spectral_norm
+        self.context = normed(nn.Conv2d(config.latent, 12, 3, padding=1))
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip((3 + 12, *widths), widths):
+            layers += [normed(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+        layers.append(normed(nn.Conv2d(widths[-1], 1, 1)))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, image: Tensor, latent: Tensor) -> Tensor:
+        """(B, 3, H, W) and (B, latent, h, w) -> logits (B, 1, H / 16, W / 16)."""
+        context = F.leaky_relu(self.context(latent), 0.2)
+        context = F.interpolate(context, size=image.shape[-2:], mode="nearest")
+        return self.layers(torch.cat([image, context], dim=1))
+
+
+# ------------------------------------------------------------------------------------------------ coding
+
+
+@dataclass(frozen=True)
+class Tables:
+    """CompressAI's quantised cumulative frequencies: for z a row for each channel, for y for each scale."""
+
+    cdf: list[list[int]]
+    lengths: list[int]
+    offsets: list[int]
+    medians: Tensor
+    scales: Tensor
+
+    @classmethod
+    def make(cls, density: FactorizedDensity) -> dict[str, Tensor]:
+        """Tables of a trained density as tensors, to be kept with the weights: decoders must not compute
+        them, for a float that rounds differently would change them."""
+        from compressai.entropy_models import GaussianConditional
+
+        bottleneck = density.to_compressai()
+        scales = torch.exp(torch.linspace(math.log(_SCALE_MIN), math.log(_SCALE_MAX), _SCALES))
+        gaussian = GaussianConditional(scales.tolist())
+        gaussian.update()
+        state = {"tables.medians": bottleneck.quantiles[:, 0, 1].detach().clone(), "tables.scales": scales}
+        for name, model in (("z", bottleneck), ("y", gaussian)):
+            state[f"tables.{name}.cdf"] = model._quantized_cdf.to(torch.int32)
+            state[f"tables.{name}.lengths"] = model._cdf_length.to(torch.int32)
+            state[f"tables.{name}.offsets"] = model._offset.to(torch.int32)
+        return state
+
+    @classmethod
+    def read(cls, state: dict[str, Tensor]) -> Tables:
+        """From what `make` gave. z's tables come first, y's after them."""
+
+        def joined(what: str) -> list:
+            return state[f"tables.z.{what}"].tolist() + state[f"tables.y.{what}"].tolist()
+
+        return cls(joined("cdf"), joined("lengths"), joined("offsets"),
+                   state["tables.medians"], state["tables.scales"])  # fmt: skip
+
+    def gaussian_indexes(self, scale: Tensor) -> Tensor:
+        """Row of the table of each scale: the smallest that is not below it."""
+        bounds = self.scales[:-1].to(scale)
+        return torch.bucketize(scale, bounds).int() + self.medians.numel()
+
+
+class HiFiCCoder:
+    """A model, its tables, and files.
+
+    A file is: one byte that names the weights, one byte of quality, width and height (LEB128), and one rANS
+    stream of z and y. Everything that means and scales depend on runs in float64 and is put on a grid of
+    1/256, so that the same symbols come out where sums round differently.
+
+    Args:
+        model: in evaluation mode.
+        tables: of its density.
+        tag: byte that names the weights.
+    """
+
+    def __init__(self, model: HiFiC, tables: Tables, tag: int):
+        import copy
+
+        self.model, self.tables, self.tag = model, tables, tag
+        self._mean = copy.deepcopy(model.hyper_synthesis_mean).double().cpu()
+        self._scale = copy.deepcopy(model.hyper_synthesis_scale).double().cpu()
+
+    @torch.no_grad()
+    def analyse(self, image: Image.Image) -> tuple[Tensor, Tensor, tuple[int, int]]:
+        """y, z's symbols and the (width, height) of a picture: what all rates share."""
+        rgb = torch.from_numpy(np.array(to_rgb(image))).permute(2, 0, 1)[None].float() / 127.5 - 1
+        height, width = rgb.shape[-2:]
+        multiple = 4 * self.model.config.stride
+        padding = (0, -width % multiple, 0, -height % multiple)
+        parameter = self.model.log_gain
+        y = self.model.encoder(F.pad(rgb, padding, mode="replicate").to(parameter))
+        z = self.model.hyper_analysis(y).float().cpu()
+        symbols = torch.round(z - self.tables.medians[None, :, None, None])
+        return y.float().cpu(), symbols.clamp(-_LARGEST, _LARGEST).int(), (width, height)
+
+    @torch.no_grad()
+    def write(self, y: Tensor, side: Tensor, size: tuple[int, int], quality: int) -> bytes:
+        """The file at one quality (0 to `QUALITIES` - 1) from what `analyse` gave."""
+        from compressai.ans import BufferedRansEncoder
+
+        mean, indexes, gain = self._parameters(side, y.shape[-2:], quality)
+        symbols = torch.round(y.double() * gain - mean).clamp(-_LARGEST, _LARGEST).int()
+        coder = BufferedRansEncoder()
+        for values, rows in ((side, self._rows(side)), (symbols, indexes)):
+            coder.encode_with_indexes(
+                values.flatten().tolist(), rows.flatten().tolist(),
+                self.tables.cdf, self.tables.lengths, self.tables.offsets,
+            )  # fmt: skip
+        return bytes([self.tag, quality]) + varint(size[0]) + varint(size[1]) + coder.flush()
+
+    @torch.no_grad()
+    def read(self, data: bytes) -> Image.Image:
+        """The picture of a file.
+
+        Raises:
+            BaselineError: the file is damaged, or of other weights.
+        """
+        from compressai.ans import RansDecoder
+
+        if len(data) < 8 or data[0] != self.tag or data[1] >= QUALITIES:
+            raise BaselineError("HiFiC decoding failed: the file is empty, or was written with other weights")
+        width, position = read_varint(data, 2)
+        height, position = read_varint(data, position)
+        if not (0 < width <= 1 << 13 and 0 < height <= 1 << 13):
+            raise BaselineError(
+                f"HiFiC decoding failed: the file gives its picture a size of {width}x{height}"
+            )
+        config = self.model.config
+        side_size = tuple(-(-length // (4 * config.stride)) for length in (height, width))
+        decoder = RansDecoder()
+        decoder.set_stream(data[position:])
+
+        def symbols(rows: Tensor) -> Tensor:
+            values = decoder.decode_stream(
+                rows.flatten().tolist(), self.tables.cdf, self.tables.lengths, self.tables.offsets
+            )
+            return torch.tensor(values, dtype=torch.int32).reshape(rows.shape)
+
+        side = symbols(self._rows(torch.empty(1, config.side, *side_size)))
+        mean, indexes, gain = self._parameters(side, tuple(4 * length for length in side_size), data[1])
+        y = (symbols(indexes) + mean) / gain
+        picture = self.model.decoder(y.to(self.model.log_gain))[0, :, :height, :width].float().cpu()
+        pixels = ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+    def _rows(self, side: Tensor) -> Tensor:
+        """z's table for each symbol: that of its channel."""
+        channels = torch.arange(side.shape[1], dtype=torch.int32)
+        return channels[None, :, None, None].expand(side.shape).contiguous()
+
+    def _parameters(self, side: Tensor, size: tuple[int, int], quality: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Means (float64) and table rows of the gained y, and the gain (float64)."""
+        z = side.double() + self.tables.medians.double()[None, :, None, None]
+        gain = self.model.gain(quality / (QUALITIES - 1), torch.float64).cpu()
+        gain = torch.round(gain * _GRID).clamp(min=1.0) / _GRID
+        mean = self._mean(z)[..., : size[0], : size[1]]
+        scale = F.softplus(self._scale(z)[..., : size[0], : size[1]])
+        mean, scale = (torch.round(value * gain * _GRID) / _GRID for value in (mean, scale))
+        return mean, self.tables.gaussian_indexes(scale), gain
+
+
+# ------------------------------------------------------------------------------------------------ weights
+
+
+def save(model: HiFiC, path: Path, note: dict[str, str] | None = None) -> None:
+    """Write weights in half precision with their tables and configuration, as safetensors."""
+    from safetensors.torch import save_file
+
+    state = {
+        # Entropy models are small and sensitive: they stay in single precision.
+        name: value.detach().cpu().float() if name.startswith(("density.", "log_gain")) else
+        value.detach().cpu().half()
+        for name, value in model.state_dict().items()
+    }  # fmt: skip
+    state.update(Tables.make(model.density))
+    metadata = {"format": "hsc-hific-1", "config": json.dumps(asdict(model.config)), **(note or {})}
+    save_file({name: value.contiguous() for name, value in state.items()}, path, metadata=metadata)
+
+
+def load(path: Path) -> HiFiCCoder:
+    """A coder from what `save` wrote.
+
+    Raises:
+        WeightsError: there is no such file, or it holds something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != "hsc-hific-1":
+                raise WeightsError(f"{path.name} does not hold a HiFiC model of this project.")
+            state = {name: file.get_tensor(name) for name in file.keys()}
+        config = json.loads(metadata["config"])
+        model = HiFiC(HiFiCConfig(**{**config, "widths": tuple(config["widths"])}))
+        tables = Tables.read(state)
+        weights = {name: value.float() for name, value in state.items() if not name.startswith("tables.")}
+        model.load_state_dict(weights)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path.name} is missing, damaged, or not a HiFiC model of this project."
+        ) from error
+    return HiFiCCoder(model.eval().requires_grad_(False), tables, zlib.crc32(path.read_bytes()) & 0xFF)
+
+
+class HiFiCCodec(ImageCodec):
+    """The reduced model, trained on faces for 0.008 to 0.03 bits per pixel at 1024 x 1024.
+
+    Args:
+        path: its weights; by default the shipped ones.
+    """
+
+    key, kind = "hific", "learned"
+
+    def __init__(self, path: Path | None = None):
+        self._path = path
+        self._coder: HiFiCCoder | None = None
+
+    @property
+    def name(self) -> str:
+        """With its size, as every table and plot shows it."""
+        try:
+            return f"HiFiC (retrained, reduced, {self._file().stat().st_size / 2**20:.1f} MiB)"
+        except (WeightsError, OSError):
+            return "HiFiC (retrained, reduced)"
+
+    def available(self) -> str | None:
+        try:
+            self._load()
+        except (WeightsError, ImportError) as error:
+            return f"its weights are not here: {error}"
+        return None
+
+    def description(self) -> str:
+        digest = hashlib.sha256(self._file().read_bytes()).hexdigest()[:12]
+        return f"Mentzer et al. 2020, {asdict(self._load().model.config)}, weights {digest}"
+
+    def ladder(self, image: Image.Image) -> SteppedLadder:
+        coder = self._load()
+        analysed = coder.analyse(image)
+        return SteppedLadder(lambda quality: coder.write(*analysed, quality), QUALITIES, 900.0, 1.022)
+
+    def decode(self, data: bytes) -> Image.Image:
+        return self._load().read(data)
+
+    def _file(self) -> Path:
+        if self._path is not None:
+            return self._path
+        from hsc import weights
+
+        return weights.shipped("hific")
+
+    def _load(self) -> HiFiCCoder:
+        if self._coder is None:
+            self._coder = load(self._file())
+        return self._coder

@@ -1,0 +1,379 @@
+"""Train the reduced HiFiC that the codec is compared with: time-boxed, resumable, on a CPU or an accelerator.
+
+    python -m hsc.train.hific --minutes 30 --data faces-00.tar --data faces-01.tar --out runs/hific
+    python -m hsc.train.hific --minutes 10 --from runs/hific --data faces-00.tar --out runs/hific --adversary
+    python -m hsc.train.hific --from runs/hific --export assets/weights/hific.safetensors
+
+The recipe is the paper's: first rate and distortion alone, then with the adversary from those weights.
+Distortion is 0.075 / 32 * MSE (of 0 ... 255) + LPIPS-Alex, the adversary's weight 0.15. The paper holds one
+model at one rate by switching between two weights of the rate; here each of the rates has a weight of its
+own, which rises while its files are too large and falls while they are too small.
+
+Half of the crops come from the faces of the tar files, enlarged to 1024 pixels, and half from the codec's own
+generator, whose pictures have detail at that size.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import tarfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from hsc.baselines.hific import REDUCED, Discriminator, HiFiC, HiFiCConfig, save
+from hsc.errors import HSCError, WeightsError
+
+SIDE = 1024
+LOWEST, HIGHEST = 0.008, 0.030
+"""Bits per pixel at the ends of the range of rates."""
+PIECE = 15 << 20
+"""Largest file of a checkpoint, in bytes."""
+HELD_OUT = 50
+"""Evenly spread pictures of the tar files that are not trained on."""
+_MSE, _LPIPS, _ADVERSARY = 0.075 / 32, 1.0, 0.15
+
+
+@dataclass
+class Settings:
+    """One run.
+
+    Attributes:
+        minutes: wall time; saving comes on top.
+        adversary: whether D takes part.
+        batch, crop: pictures a step, and their side in pixels.
+        rate, discriminator_rate: learning rates; they fall to a tenth over the last half of the run.
+        synthetic: share of crops that come from the generator.
+    """
+
+    minutes: float = 10.0
+    adversary: bool = False
+    batch: int = 8
+    crop: int = 256
+    rate: float = 3e-4
+    discriminator_rate: float = 1e-4
+    synthetic: float = 0.5
+    seed: int = 0
+
+
+@dataclass
+class RateControl:
+    """The weight of the rate at each of the model's rates, moved until each reaches its target.
+
+    Attributes:
+        targets: bits per pixel.
+        log_weights: natural logarithms of what multiplies bits per pixel in the loss.
+    """
+
+    targets: list[float]
+    log_weights: list[float] = field(default_factory=list)
+    speed: float = 0.02
+
+    def __post_init__(self) -> None:
+        # More bits buy less and less: in an equilibrium the weight falls as the rate rises.
+        self.log_weights = self.log_weights or [math.log(0.6 / target) for target in self.targets]
+
+    @classmethod
+    def between(cls, lowest: float, highest: float, count: int) -> RateControl:
+        """Targets in equal ratios."""
+        ratio = (highest / lowest) ** (1 / max(count - 1, 1))
+        return cls([lowest * ratio**index for index in range(count)])
+
+    def weight(self, index: int) -> float:
+        """What multiplies bits per pixel."""
+        return math.exp(self.log_weights[index])
+
+    def update(self, index: int, bpp: float) -> None:
+        """Take note of what was spent; a step of at most e^(2 * speed), so that one odd batch does little."""
+        error = math.log(max(bpp, 1e-6) / self.targets[index])
+        self.log_weights[index] += self.speed * min(max(error, -2.0), 2.0)
+
+
+class Crops:
+    """Random crops of faces at 1024 x 1024 pixels, decoded in the background."""
+
+    def __init__(self, shards: list[Path], settings: Settings, generator: nn.Module | None):
+        self.settings, self.generator = settings, generator
+        self.files = [data for shard in sorted(shards) for data in _members(shard)]
+        if len(self.files) < 2 * HELD_OUT:
+            raise WeightsError(
+                f"Training needs at least {2 * HELD_OUT} pictures; the tar files have {len(self.files)}."
+            )
+        spacing = len(self.files) // HELD_OUT
+        self.held_out = self.files[::spacing][:HELD_OUT]
+        self.training = [
+            file for index, file in enumerate(self.files) if index % spacing or index // spacing >= HELD_OUT
+        ]
+        self.random = np.random.default_rng(settings.seed)
+        self.latents = torch.Generator().manual_seed(settings.seed)
+
+    def batches(self, device: torch.device) -> Iterator[Tensor]:
+        """Without end: (B, 3, crop, crop) in [-1, 1]."""
+        settings = self.settings
+        made = round(settings.batch * settings.synthetic) if self.generator is not None else 0
+        with ThreadPoolExecutor(8) as pool:
+            ahead = [self._order(pool, settings.batch - made) for _ in range(3)]
+            while True:
+                ahead.append(self._order(pool, settings.batch - made))
+                crops = [future.result() for future in ahead.pop(0)]
+                batch = torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+                yield torch.cat([batch, self._synthesise(made)]) if made else batch
+
+    def _order(self, pool: ThreadPoolExecutor, count: int) -> list:
+        picks = self.random.integers(len(self.training), size=count)
+        places = self.random.random((count, 3))
+        return [pool.submit(self._crop, self.training[pick], place) for pick, place in zip(picks, places)]
+
+    def _crop(self, data: bytes, place: np.ndarray) -> np.ndarray:
+        with Image.open(io.BytesIO(data)) as image:
+            image = image.convert("RGB")
+        side = self.settings.crop
+        left, top = (place[:2] * (SIDE - side)).astype(int)
+        scale = image.width / SIDE
+        box = (left * scale, top * scale, (left + side) * scale, (top + side) * scale)
+        crop = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
+        return crop[:, ::-1].copy() if place[2] < 0.5 else crop
+
+    @torch.no_grad()
+    def _synthesise(self, count: int) -> Tensor:
+        """Crops of one or two generated faces: a face costs more than its crops."""
+        from hsc.train.data import sample_codes
+
+        faces = max(count // 4, 1)
+        pictures = self.generator(sample_codes(self.generator, faces, self.latents)).clamp(-1, 1)
+        side, crops = self.settings.crop, []
+        for index in range(count):
+            left, top = self.random.integers(SIDE - side + 1, size=2)
+            crops.append(pictures[index % faces, :, top : top + side, left : left + side])
+        return torch.stack(crops)
+
+
+def _members(shard: Path) -> list[bytes]:
+    try:
+        with tarfile.open(shard) as archive:
+            return [
+                archive.extractfile(member).read()
+                for member in archive
+                if member.isfile() and Path(member.name).suffix.lower() in (".webp", ".jpg", ".jpeg", ".png")
+            ]
+    except (OSError, tarfile.TarError) as error:
+        raise WeightsError(f"{shard.name} is not a tar file that can be read.") from error
+
+
+class Trainer:
+    """Model, adversary and rate control, and the steps that train them."""
+
+    def __init__(self, settings: Settings, config: HiFiCConfig = REDUCED, device: str | torch.device = "cpu"):
+        from hsc.lpips import LPIPS
+
+        torch.manual_seed(settings.seed)
+        self.settings, self.device = settings, torch.device(device)
+        self.model = HiFiC(config).to(self.device)
+        self.discriminator = Discriminator(config).to(self.device)
+        self.control = RateControl.between(LOWEST, HIGHEST, config.rates)
+        self.lpips = LPIPS.load("alex").to(self.device)
+        self.steps = 0
+        self.minutes = 0.0
+
+    def run(self, batches: Iterator[Tensor]) -> list[dict[str, float]]:
+        """Train until the time is over. Returns a line of means for each report."""
+        settings, log, sums, count = self.settings, [], {}, 0
+        optimiser = torch.optim.Adam(self.model.parameters(), settings.rate, betas=(0.9, 0.99))
+        adversary = torch.optim.Adam(
+            self.discriminator.parameters(), settings.discriminator_rate, betas=(0.5, 0.99)
+        )
+        start = reported = time.monotonic()
+        while (spent := time.monotonic() - start) < 60 * settings.minutes:
+            done = spent / (60 * settings.minutes)
+            for group, rate in ((optimiser, settings.rate), (adversary, settings.discriminator_rate)):
+                group.param_groups[0]["lr"] = rate * _schedule(done)
+            for name, value in self.step(next(batches), optimiser, adversary).items():
+                sums[name] = sums.get(name, 0.0) + value
+            count += 1
+            self.steps += 1
+            if time.monotonic() - reported > 15 or done == 0:
+                log.append({"step": self.steps, **{name: value / count for name, value in sums.items()}})
+                print(json.dumps({name: round(value, 4) for name, value in log[-1].items()}), flush=True)
+                sums, count, reported = {}, 0, time.monotonic()
+        self.minutes += settings.minutes
+        return log
+
+    def step(self, image: Tensor, optimiser, adversary) -> dict[str, float]:
+        """One step of both networks on (B, 3, H, W) in [-1, 1]."""
+        rates = self.model.config.rates
+        index = int(torch.randint(rates, (1,)))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type != "cpu"):
+            out = self.model(image, index / max(rates - 1, 1))
+        restored, pixels = out["image"].float(), image.shape[-1] * image.shape[-2]
+        bpp = ((out["bits"] + out["side_bits"]).float() / pixels).mean()
+        squared = ((restored - image) * 127.5).square().mean()
+        lpips = self.lpips(restored, image).mean()
+        loss = self.control.weight(index) * bpp + _MSE * squared + _LPIPS * lpips
+        spent = bpp.item()
+        logs = {"bpp": spent, "psnr": 10 * math.log10(255**2 / max(squared.item(), 1e-3)),
+                "lpips": lpips.item(), "loss": loss.item()}  # fmt: skip
+        latent = out["latent"].detach().float()
+        if self.settings.adversary:
+            self.discriminator.requires_grad_(False)
+            fooled = F.softplus(-self.discriminator(restored, latent)).mean()
+            self.discriminator.requires_grad_(True)
+            loss = loss + _ADVERSARY * fooled
+            logs["fooled"] = fooled.item()
+        if math.isfinite(loss.item()):
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            optimiser.step()
+            self.control.update(index, spent)
+        if self.settings.adversary:
+            real = F.softplus(-self.discriminator(image, latent)).mean()
+            fake = F.softplus(self.discriminator(restored.detach(), latent)).mean()
+            adversary.zero_grad(set_to_none=True)
+            (real + fake).backward()
+            adversary.step()
+            logs["told_apart"] = (real + fake).item()
+        return logs
+
+    @torch.no_grad()
+    def validate(self, files: list[bytes], limit: int = 8) -> list[dict[str, float]]:
+        """Estimated rate, LPIPS-Alex and PSNR at 1024 on pictures that were kept out, for every rate."""
+        self.model.eval()
+        rows = []
+        for index in range(self.model.config.rates):
+            sums = np.zeros(3)
+            for data in files[:limit]:
+                image = _whole(data).to(self.device)
+                out = self.model(image, index / max(self.model.config.rates - 1, 1))
+                restored = out["image"].clamp(-1, 1)
+                squared = float(((restored - image) * 127.5).square().mean())
+                sums += [float(out["bits"] + out["side_bits"]) / SIDE**2, float(self.lpips(restored, image)),
+                         10 * math.log10(255**2 / squared)]  # fmt: skip
+            bpp, lpips, psnr = sums / len(files[:limit])
+            rows.append({"rate": index, "bpp": bpp, "bytes": bpp * SIDE**2 / 8, "lpips": lpips, "psnr": psnr})
+        self.model.train()
+        return rows
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint: pieces of at most `PIECE` bytes, and what else is needed in ``state.json``."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors.update(
+            {f"discriminator.{name}": value for name, value in self.discriminator.state_dict().items()}
+        )
+        pieces: list[dict[str, Tensor]] = [{}]
+        size = 0
+        for name, value in tensors.items():
+            value = value.detach().cpu().contiguous()
+            if size + value.nbytes > PIECE and pieces[-1]:
+                pieces.append({})
+                size = 0
+            pieces[-1][name] = value
+            size += value.nbytes
+        for index, piece in enumerate(pieces):
+            save_file(piece, folder / f"hific-{index}.safetensors")
+        state = {"config": asdict(self.model.config), "control": asdict(self.control), "pieces": len(pieces),
+                 "steps": self.steps, "minutes": self.minutes}  # fmt: skip
+        (folder / "state.json").write_text(json.dumps(state, indent=1))
+
+    @classmethod
+    def load(cls, folder: Path, settings: Settings, device: str | torch.device = "cpu") -> Trainer:
+        """Go on from what `save` wrote; the optimisers start anew.
+
+        Raises:
+            WeightsError: there is no such checkpoint, or it is damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            state = json.loads((folder / "state.json").read_text())
+            tensors: dict[str, Tensor] = {}
+            for index in range(state["pieces"]):
+                tensors.update(load_file(folder / f"hific-{index}.safetensors"))
+            config = HiFiCConfig(**{**state["config"], "widths": tuple(state["config"]["widths"])})
+            trainer = cls(settings, config, device)
+            for name in ("model", "discriminator"):
+                part = {
+                    key[len(name) + 1 :]: value
+                    for key, value in tensors.items()
+                    if key.startswith(f"{name}.")
+                }
+                getattr(trainer, name).load_state_dict(part)
+            trainer.control = RateControl(**state["control"])
+            trainer.steps, trainer.minutes = state["steps"], state["minutes"]
+            return trainer
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            raise WeightsError(f"{folder} does not hold a checkpoint of this program.") from error
+
+
+def _schedule(done: float) -> float:
+    """Learning rate over its largest: a short rise, level, then down to a tenth over the last half."""
+    return min(done / 0.02 + 0.05, 1.0) * (1.0 if done < 0.5 else 10 ** (-2 * (done - 0.5)))
+
+
+def _whole(data: bytes) -> Tensor:
+    """(1, 3, 1024, 1024) in [-1, 1]."""
+    with Image.open(io.BytesIO(data)) as image:
+        picture = np.array(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+@click.command()
+@click.option("--minutes", type=float, default=0.0, help="Train for so long.")
+@click.option(
+    "--data", type=click.Path(path_type=Path, dir_okay=False), multiple=True, help="Tar file of faces."
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the checkpoint.")
+@click.option(
+    "--from", "start", type=click.Path(path_type=Path, file_okay=False), help="Checkpoint to go on from."
+)
+@click.option("--adversary", is_flag=True, help="With the discriminator; begin without.")
+@click.option("--batch", default=8, show_default=True, type=click.IntRange(1))
+@click.option("--synthetic", default=0.5, show_default=True, type=click.FloatRange(0, 1))
+@click.option("--rate", default=3e-4, show_default=True, help="Learning rate.")
+@click.option("--device", default="cpu", show_default=True)
+@click.option(
+    "--export", type=click.Path(path_type=Path, dir_okay=False), help="Write weights that the codec loads."
+)
+def main(minutes, data, out, start, adversary, batch, synthetic, rate, device, export) -> None:
+    """Train the reduced HiFiC, or export what was trained."""
+    settings = Settings(minutes, adversary, batch, rate=rate, synthetic=synthetic)
+    try:
+        trainer = Trainer.load(start, settings, device) if start else Trainer(settings, device=device)
+        settings.seed = trainer.steps  # a run that goes on sees other crops
+        if minutes > 0:
+            if not data or out is None:
+                raise click.UsageError("training needs --data and --out")
+            generator = None
+            if synthetic > 0:
+                from hsc.generator import Generator
+
+                generator = Generator.load().to(device).eval().requires_grad_(False)
+            crops = Crops(list(data), settings, generator)
+            trainer.run(crops.batches(torch.device(device)))
+            trainer.save(out)
+            for row in trainer.validate(crops.held_out):
+                print(json.dumps({name: round(value, 4) for name, value in row.items()}), flush=True)
+        if export:
+            note = {"steps": str(trainer.steps), "minutes": f"{trainer.minutes:.1f}"}
+            save(trainer.model, export, note)
+            click.echo(f"{export}: {export.stat().st_size / 2**20:.2f} MiB")
+    except HSCError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()
