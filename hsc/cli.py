@@ -11,6 +11,7 @@ import click
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from hsc.compare_cli import Rates, compare_command
 from hsc.errors import BitstreamError, HSCError
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -18,24 +19,13 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
-class Numbers(click.ParamType):
-    """Whole numbers separated by commas."""
-
-    name = "N,N,..."
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(int(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of whole numbers such as 400,800.", param, ctx)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name=None, version=__import__("hsc").__version__, prog_name="hsc")
 def main() -> None:
     """Hierarchical Semantic Compression of face photos."""
+
+
+main.add_command(compare_command)
 
 
 def _codec():
@@ -255,7 +245,7 @@ def align(photo: Path, out: Path, face: int | None) -> None:
 
 @main.command("eval")
 @click.argument("folder", type=FOLDER)
-@click.option("--bytes", "targets", type=Numbers(), default="400,800,1500,3000", show_default=True)
+@click.option("--bytes", "targets", type=Rates(), default="400,800,1500,3000", show_default=True)
 @click.option("--json", "json_file", type=OUTPUT, help="Also write all figures to this file.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many pictures.")
 @click.option("--refine", type=click.IntRange(0, 1000), default=0, help="As in encode.")
