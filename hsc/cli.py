@@ -75,7 +75,7 @@ def _aligned(photo: Path, face: int | None, no_align: bool) -> Image.Image:
 @click.option("--quality", type=click.IntRange(0, 255), help="Quality instead of a size.")
 @click.option("--face", type=click.IntRange(0), help="Which face, 0 for the largest.")
 @click.option("--no-align", is_flag=True, help="PHOTO is an FFHQ-aligned square already.")
-@click.option("--refine", type=click.IntRange(0, 1000), default=0, help="Gradient steps on the latents; 30 is good.")
+@click.option("--refine", type=click.IntRange(0, 1000), default=4, show_default=True, help="Gradient steps on the latents.")
 def encode(photo: Path, out: Path, max_bytes: int | None, quality: int | None, face: int | None,
            no_align: bool, refine: int) -> None:
     """Compress the face in PHOTO to the file OUT.
@@ -91,7 +91,7 @@ def encode(photo: Path, out: Path, max_bytes: int | None, quality: int | None, f
     if max_bytes is None and quality is None:
         max_bytes = 800
     crop = _aligned(photo, face, no_align)
-    with tqdm(total=refine, unit="step", disable=not refine) as bar:
+    with tqdm(total=refine, unit="step", disable=refine < 10) as bar:
         data = _codec().encode(crop, max_bytes, quality, refine, lambda done, _: bar.update())
     _write(out, data)
     click.echo(f"{out}: {len(data)} bytes, {metrics.bpp(len(data)):.5f} bpp")
@@ -226,7 +226,7 @@ def info(file: Path, as_json: bool) -> None:
         click.echo(json.dumps(facts))
         return
     state = "complete" if semantics.complete else "a prefix"
-    click.echo(f"{file}: {len(data)} bytes, {facts['bpp']:.5f} bpp at 1024x1024, quality {semantics.quality}, {state}")
+    click.echo(f"{file}: {len(data)} bytes, {facts['bpp']:.5f} bpp, quality {semantics.quality}, {state}")
     click.echo(f"{len(semantics.layers)} of {semantics.total_layers} layers:")
     for layer in semantics.layers:
         click.echo(f"  {layer.name:<3} {layer.bytes:>5} bytes, complete at {layer.end}")
@@ -248,7 +248,7 @@ def align(photo: Path, out: Path, face: int | None) -> None:
 @click.option("--bytes", "targets", type=Rates(), default="400,800,1500,3000", show_default=True)
 @click.option("--json", "json_file", type=OUTPUT, help="Also write all figures to this file.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many pictures.")
-@click.option("--refine", type=click.IntRange(0, 1000), default=0, help="As in encode.")
+@click.option("--refine", type=click.IntRange(0, 1000), default=4, show_default=True, help="As in encode.")
 def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | None, limit: int | None,
                      refine: int) -> None:
     """Code the aligned faces in FOLDER at several rates and print mean metrics."""
@@ -269,6 +269,24 @@ def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | N
     if json_file:
         files = [{**asdict(result), "scores": asdict(result.scores)} for result in results]
         _write(json_file, json.dumps({"means": rows, "files": files}, indent=1).encode())
+
+
+@main.command()
+@click.argument("photos", type=FILE, nargs=-1, required=True)
+@click.argument("out", type=OUTPUT)
+@click.option("--bytes", "targets", type=Rates(), default="300,800,1500,3000", show_default=True)
+@click.option("--refine", type=click.IntRange(0, 1000), default=4, show_default=True, help="As in encode.")
+@click.option("--no-align", is_flag=True, help="PHOTOS are FFHQ-aligned squares already.")
+def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine: int, no_align: bool) -> None:
+    """Show PHOTOS and what comes back at several rates, side by side in one picture OUT."""
+    from tqdm import tqdm
+
+    from hsc.sheet import contact_sheet
+
+    faces = [_aligned(photo, None, no_align) for photo in photos]
+    with tqdm(total=len(faces) * len(targets), unit="file") as bar:
+        picture = contact_sheet(_codec(), faces, targets, refine=refine, progress=bar.update)
+    _save(picture, out, "Restored by HSC from compressed files.")
 
 
 @main.command()

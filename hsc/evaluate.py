@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from hsc import images, metrics
-from hsc.codec import Codec
+from hsc.codec import REFINE, Codec
 from hsc.errors import ImageError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -37,7 +37,7 @@ def pictures(folder: Path) -> list[Path]:
     return found
 
 
-def evaluate(codec: Codec, paths: Sequence[Path], targets: Sequence[int], refine: int = 0) -> Iterator[Result]:
+def evaluate(codec: Codec, paths: Sequence[Path], targets: Sequence[int], refine: int = REFINE) -> Iterator[Result]:
     """Encode, decode and score every picture at every target size in bytes.
 
     Args:

@@ -15,7 +15,6 @@ from PIL import Image
 from torch import Tensor
 
 from hsc import entropy, images
-from hsc.lpips import LPIPS
 from hsc.model import LEVEL
 from hsc.preview import PREVIEW_SIZE
 
@@ -48,7 +47,7 @@ def refine(
 
     networks = codec.networks
     target = images.to_tensor(image, PREVIEW_SIZE).to(codec.device)
-    lpips = LPIPS.load("alex").to(codec.device)
+    lpips = codec.lpips
     q = torch.tensor([[quality / entropy.QUALITIES]], device=codec.device)
     semantic_step = networks.scn.step(q)
     log2_step = networks.fcn.step.log2(q)[:, :, None, None]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hsc import weights
-from hsc.generator import LAYERS, LATENT, Generator, inverse_haar
+from hsc.generator import LATENT, LAYERS, Generator, inverse_haar
 from hsc.openvino_renderer import OpenVINORenderer
 from hsc.preview import PreviewHead
 from hsc.train.preview import _haar

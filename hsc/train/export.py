@@ -62,7 +62,7 @@ def semantic_tables(networks: HSCNetworks, rate: RateModel) -> tuple[Tensor, Ten
         steps = networks.scn.steps(entropy.quality_value(quality))[0].float()
         values = (bins[None] * steps[:, None])[:, None]
         mass = rate.probability(values, steps[:, None, None])[:, 0]
-        for channel, masses in enumerate(mass):
+        for masses in mass:
             total = masses.sum()
             cumulative = masses.cumsum(0)
             first = int((cumulative < TAIL / 2 * total).sum())

@@ -38,18 +38,14 @@ from hsc.train.losses import PictureLoss
 from hsc.train.rate import RateModel, add_noise, round_through
 from hsc.weights import cache_dir
 
-FINE_LAYERS = slice(11, 16)
-"""Style layers that no 256 px preview sees; only synthetic pairs teach them."""
-
-
 @dataclass
 class Settings:
     """What a run may vary; everything else is the program's."""
 
     minutes: float
-    batch: int = 8
+    batch: int = 4
     synthetic: int = 4
-    learning_rate: float = 4e-4
+    learning_rate: float = 6e-4
     seed: int = 0
     rate_weight: float = 6e-4
     """Weight of one byte at quality 0 ..."""
@@ -58,7 +54,6 @@ class Settings:
     precision: torch.dtype = torch.bfloat16
     report: int = 50
     """Steps between two lines of the log."""
-    pictures: list[int] | None = None
 
 
 class Trainer:
@@ -77,7 +72,6 @@ class Trainer:
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.random = torch.Generator().manual_seed(settings.seed)
         self.numpy = np.random.default_rng(settings.seed)
-        self.feature_scale = torch.ones(1, device=device)
         self.seen = 0
 
     @property
@@ -109,8 +103,7 @@ class Trainer:
 
     def real(self, count: int) -> Tensor:
         """Training faces ``(count, 3, 256, 256)``, mirrored at random."""
-        pool = self.settings.pictures
-        chosen = np.sort(self.numpy.choice(self.faces.training if pool is None else pool, count, replace=False))
+        chosen = np.sort(self.numpy.choice(self.faces.training, count, replace=False))
         return self.faces.batch(chosen, self.numpy.random(count) < 0.5).to(self.device)
 
     def picture(self, features: Tensor, codes: Tensor) -> Tensor:
