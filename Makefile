@@ -1,5 +1,6 @@
 # make app    start the app           make test   run all tests
 # make bench  time the codec          make venv   only install
+# make space  lay out what a hosted Space needs, in build/space
 #
 # The first run makes .venv, installs requirements.txt and fetches the pretrained weights; later runs install and
 # fetch nothing. Another Python: make PYTHON=python3.11 app
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: app test bench venv weights
+.PHONY: app test bench space venv weights
 
 app: weights
 	$(RUN) -m app $(ARGS)
@@ -18,6 +19,9 @@ test: weights
 
 bench: weights
 	$(RUN) -m hsc bench $(ARGS)
+
+space: $(VENV)/installed
+	$(RUN) -m app.space build/space $(ARGS)
 
 venv: $(VENV)/installed
 

@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-if not __package__:  # run as a file, by its path
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if not __package__:  # run as a file, by its path: its folder must not stand in for the packages beside it
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import click
 
@@ -22,8 +22,8 @@ from hsc.errors import HSCError
 def main(host: str | None, port: int | None, mcp: bool, in_browser: bool) -> None:
     """Start HSC Studio: compress a face, edit its bitstream, compare it with other codecs."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    from app import page, theme
-    from app.studio import MAX_UPLOAD, Studio
+    from app import launch
+    from app.studio import Studio
 
     print("Loading the codec ...", file=sys.stderr, flush=True)
     studio = Studio()
@@ -31,12 +31,12 @@ def main(host: str | None, port: int | None, mcp: bool, in_browser: bool) -> Non
         studio.warm_up()
     except HSCError as error:
         sys.exit(f"error: {error}")
-    demo = page.build(studio).queue(max_size=page.QUEUE)
-    demo.launch(
-        server_name=host, server_port=port, mcp_server=mcp, inbrowser=in_browser, theme=theme.theme(),
-        css=theme.stylesheet(), head=theme.head(), max_file_size=MAX_UPLOAD, run_history=False,
-        footer_links=["api"], show_error=True, share=False,
-    )  # fmt: skip
+    try:
+        launch.start(studio, server_name=host, server_port=port, mcp_server=mcp or None, inbrowser=in_browser)
+    except ImportError as error:
+        sys.exit(f"error: --mcp needs one more package: {error}" if mcp else f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@ Files go in and out as Gradio's file data: ``gradio_client.handle_file("me.jpg")
 with curl. Nothing is remembered between calls.
 """
 
-from __future__ import annotations
-
+# Annotations are evaluated here: Gradio reads the types of results from the functions themselves.
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +15,20 @@ from gradio import FileData
 
 from app import comparison, editing
 from app.events import MODEL
-from app.session import Folder, Session
+from app.session import Folder, Session, Sessions
 from app.studio import DEFAULT_BYTES, MAX_BYTES, Studio
 from hsc import bitstream, metrics
 from hsc.codec import SIZES, Semantics
 from hsc.errors import HSCError, ImageError
 
 
-def register(studio: Studio) -> None:
-    """Add the endpoints to the app that is being built."""
+def register(studio: Studio, sessions: Sessions) -> None:
+    """Add the endpoints to the app that is being built.
+
+    Args:
+        studio: the models.
+        sessions: keep account of the files that are sent.
+    """
 
     def compress(photo: FileData, max_bytes: int = DEFAULT_BYTES, face: int = 0) -> tuple[FileData, dict[str, Any]]:
         """Compress one face of a photo to an .hsc file of at most max_bytes bytes.
@@ -44,7 +48,7 @@ def register(studio: Studio) -> None:
             raise ImageError("That is an .hsc file already, not a photo.")
         data = studio.encode(Session(), picture, max_bytes)
         about = _description(studio.codec.parse(data)) | {"faces": len(picture.faces), "notes": list(picture.notes)}
-        return _sent(Folder().data(data, "face.hsc")), about
+        return _sent(Folder(sessions.files).data(data, "face.hsc")), about
 
     def decode(file: FileData, size: int = 1024, received_bytes: int = -1) -> tuple[FileData, dict[str, Any]]:
         """Restore the face from an .hsc file, or from its first bytes only.
@@ -64,7 +68,7 @@ def register(studio: Studio) -> None:
         shown = editing.move(studio.codec, semantics, editing.stored(semantics.edits))
         picture = _render(studio, shown, size)
         note = f"Face restored by HSC from {len(data)} bytes; not a photograph."
-        return _sent(Folder().png(picture, "restored", note)), _description(semantics)
+        return _sent(Folder(sessions.files).png(picture, "restored", note)), _description(semantics)
 
     def edit(file: FileData, strengths: dict[str, float], size: int = 1024) -> tuple[FileData, FileData]:
         """Edit a compressed face along named directions, such as {"smile": 0.8, "eyeglasses": 1}.
@@ -79,7 +83,7 @@ def register(studio: Studio) -> None:
         """
         data = bitstream.strip_edits(_file(file))
         moved = editing.move(studio.codec, studio.codec.parse(data), strengths)
-        picture, folder = _render(studio, moved, size), Folder()
+        picture, folder = _render(studio, moved, size), Folder(sessions.files)
         note = f"Face restored from {len(data)} bytes and edited by HSC ({editing.described(strengths)}): synthetic."
         active = {name: value for name, value in strengths.items() if value}
         stored = editing.with_edits(data, active) or data

@@ -156,11 +156,12 @@ def filmstrip(frames: Sequence[tuple[float, Image.Image]], label: str) -> str:
     """Small pictures of one direction at several strengths; a click takes the strength over."""
     parts = []
     for strength, frame in frames:
+        shown = f"{strength:+.2g}".replace("-", "−") if strength else "0"
         buffer = io.BytesIO()
         frame.save(buffer, "PNG", compress_level=3)
         url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
         parts.append(
-            f'<button type="button" data-index="{strength:g}" aria-label="{escape(label)} {strength:+.2g}">'
-            f'<img src="{url}" width="256" height="256" alt=""><span>{strength:+.2g}</span></button>'
+            f'<button type="button" data-index="{strength:g}" aria-label="{escape(label)} {shown}">'
+            f'<img src="{url}" width="256" height="256" alt=""><span>{shown}</span></button>'
         )
     return f'<div class="strip" role="group" aria-label="{escape(label)} at several strengths">{"".join(parts)}</div>'

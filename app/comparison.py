@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -19,6 +20,9 @@ from hsc.errors import HSCError
 BENCHMARK = Path(__file__).resolve().parents[1] / "assets" / "benchmark"
 METRICS = ("lpips_alex", "identity", "psnr", "ms_ssim", "landmarks")
 """Columns of the table and choices of the plot."""
+_RIVALS = ("vvc", "hific", "hevc", "av1")
+# The server's folders are nobody's business.
+_FOLDERS = re.compile(r"(?:/[\w.~-]+)+/(?=[\w.-])")
 
 
 class CurrentFile(ImageCodec):
@@ -49,9 +53,15 @@ class CurrentFile(ImageCodec):
 
 
 def codecs(codec: Codec, data: bytes) -> list[ImageCodec]:
-    """Those of a live comparison, unavailable ones too; this session's own file first."""
+    """Those of a live comparison, unavailable ones too: this session's own file first, then the closest rivals."""
     others = [other for other in baselines.codecs() if other.kind != "hsc" and not other.key.endswith("-scaled")]
+    others.sort(key=lambda other: _RIVALS.index(other.key) if other.key in _RIVALS else len(_RIVALS))
     return [CurrentFile(codec, data), *others]
+
+
+def working(chosen: Sequence[ImageCodec]) -> dict[str, str]:
+    """Names by key of those that can be used here."""
+    return {codec.key: codec.name for codec in chosen if codec.available() is None}
 
 
 def run(crop: Image.Image, chosen: Sequence[ImageCodec], max_bytes: int, judge: Judge) -> Iterator[list[Result]]:
@@ -86,22 +96,38 @@ def grid(original: Path, results: Sequence[Result], pictures: dict[str, Path], w
         pictures: PNG of each codec's picture, by key.
         waiting: names of the codecs that are still at work.
     """
-    tiles = [_tile("Original", original, "the aligned crop", "")]
+    tiles, large = [_tile("Original", original, "the aligned crop", "")], []
     for result in results:
-        if result.codec in pictures:
-            size = amount(result.bytes)
-            kind = "own" if result.codec == "hsc" else "" if result.fits else "over"
-            tiles.append(_tile(result.name, pictures[result.codec], result.note or size, kind))
+        if result.codec not in pictures:
+            continue
+        if result.fits:
+            kind = "own" if result.codec == "hsc" else ""
+            tiles.append(_tile(result.name, pictures[result.codec], amount(result.bytes), kind))
+        else:
+            note = f"{amount(result.bytes)}, {more(result)}"
+            large.append(_tile(result.name, pictures[result.codec], note, "over"))
     tiles += [
         f'<figure class="tile waiting"><div class="tile-view skeleton"></div><figcaption><strong>{escape(name)}'
         f"</strong><span>at work</span></figcaption></figure>"
         for name in waiting
     ]
+    rest = ""
+    if large:
+        rest = (
+            '<h3 class="tiles-title">Cannot go this low. This is the smallest file that each of these can make:</h3>'
+            f'<div class="tiles small">{"".join(large)}</div>'
+        )
     return (
         '<div class="zoom"><label>Zoom <input type="range" min="0" max="4" step="0.01" value="0"'
-        ' aria-label="Zoom of all pictures"></label><output>1.0×</output><span>drag, pinch or double-click any'
-        f' picture: all of them follow</span></div><div class="tiles">{"".join(tiles)}</div>'
+        ' aria-label="Zoom of all pictures"></label><output>1.0×</output><span>Drag, pinch or double-click any'
+        f' picture: all of them follow.</span></div><div class="tiles">{"".join(tiles)}</div>{rest}'
     )
+
+
+def more(result: Result) -> str:
+    """By how much a file is over its target: ``10× more``, ``40% more``."""
+    times = result.bytes / result.target
+    return f"{times:.0f}× more" if times >= 2 else f"{100 * (times - 1):.0f}% more"
 
 
 def _tile(name: str, path: Path, note: str, kind: str) -> str:
@@ -128,9 +154,9 @@ def table(results: Sequence[Result]) -> str:
         mark = f'<span class="dot" style="background:{report.colour(result.codec)}"></span>'
         name = f'<th scope="row">{mark}{escape(result.name)}</th>'
         if result.reason is not None:
-            rows.append(f'<tr class="off">{name}<td colspan="{len(columns) + 1}">{escape(result.reason)}</td></tr>')
+            rows.append(f'<tr class="off">{name}<td colspan="{len(columns) + 1}">{escape(_sentence(result.reason))}</td></tr>')
             continue
-        size = f"{result.bytes:,}" + ("" if result.fits else f"<small>{escape(result.note)}</small>")
+        size = f"{result.bytes:,}" + ("" if result.fits else f"<small>{more(result)}</small>")
         cells = "".join(_cell(result, column, best.get(column)) for column in columns)
         kind = "own" if result.codec == "hsc" else "" if result.fits else "over"
         rows.append(f'<tr class="{kind}">{name}<td>{size}</td>{cells}</tr>')
@@ -139,6 +165,12 @@ def table(results: Sequence[Result]) -> str:
         f' original at 1024 × 1024</caption><thead><tr><th scope="col">Codec</th><th scope="col">Bytes</th>{heads}'
         f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _sentence(reason: str) -> str:
+    """A reason as a sentence, without the folders of the server."""
+    text = _FOLDERS.sub("", reason.strip())
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def _heading(name: str) -> str:

@@ -394,8 +394,9 @@ class Events:
 
     def _compare(self, session: Session, picture: Picture, data: bytes) -> Iterator[dict]:
         ui = self.ui
+        yield {ui.grid: cards.empty("The codecs are getting ready", "Their pictures appear here one by one.")}
         chosen = comparison.codecs(self.studio.codec, data)
-        names = {codec.key: codec.name for codec in chosen}
+        names = comparison.working(chosen)
         pictures: dict[str, Path] = {}
         original = session.folder.png(picture.crop, "original", "The aligned face as it was given.")
         yield {ui.grid: comparison.grid(original, [], {}, list(names.values())), ui.table: ""}
@@ -408,7 +409,6 @@ class Events:
                     pictures[result.codec] = session.folder.png(result.restored, result.codec, note)
             done = {result.codec for result in results}
             waiting = [name for key, name in names.items() if key not in done]
-            session.compared = None
             yield {
                 ui.grid: comparison.grid(original, results, pictures, waiting),
                 ui.table: comparison.table(results),

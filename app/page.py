@@ -11,6 +11,7 @@ from app.controls import Choices, PhotoInput, RangeInput, ZoomGrid
 from app.events import MODEL, Events
 from app.session import LIFETIME, Sessions
 from app.studio import DEFAULT_BYTES, MAX_BYTES, Studio
+from directions import LIMIT
 from hsc import report
 from hsc.errors import HSCError
 
@@ -50,8 +51,9 @@ def build(studio: Studio | None = None) -> gr.Blocks:
             with gr.Tab("3 Compare", id="compare", elem_id="step-compare") as ui.compare_tab:
                 _compare(ui)
         gr.HTML(_FOOTER, apply_default_css=False)
+        api.register(studio, sessions)  # first, so that the endpoints get the names
         _wire(demo, ui, events)
-        api.register(studio)
+    demo.temp_file_sets.append(sessions.files)  # deleted by age like Gradio's own
     return demo
 
 
@@ -113,7 +115,7 @@ def _edit(ui: SimpleNamespace) -> None:
             ui.sliders = {}
             for direction in shipped:
                 low, high = direction.range
-                reach = max(1.0, -low, high)
+                reach = min(round(1.25 * max(-low, high), 2), LIMIT)
                 ui.sliders[direction.name] = RangeInput(
                     direction.label, -reach, reach, 0.0, 0.01, home=0.0, tested=(low, high), signed=True,
                     elem_id=f"direction-{direction.name}", elem_classes=["direction"],
@@ -125,6 +127,20 @@ def _edit(ui: SimpleNamespace) -> None:
                 "Your own direction", -3.0, 3.0, 0.0, 0.01, home=0.0, signed=True, visible=False, elem_id="direction-own"
             )
             ui.reset = gr.Button("Reset all", size="sm", visible=bool(shipped))
+            choices = [*((direction.label, direction.name) for direction in shipped), ("Your own", editing.OWN)]
+            with gr.Group(elem_classes="extras"):
+                ui.subject = gr.Dropdown(
+                    choices, value=choices[0][1], label="One direction from −1 to 1", container=True, elem_id="subject"
+                )
+                with gr.Row():
+                    ui.film = gr.Button("Filmstrip", size="sm", elem_id="make-strip")
+                    ui.morph = gr.Button("Film (MP4)", size="sm", elem_id="make-film")
+            with gr.Row(elem_classes="downloads"):
+                ui.edited = gr.DownloadButton("Edited PNG", interactive=False, size="sm", elem_id="download-edited")
+                ui.edited_file = gr.DownloadButton(
+                    "Edited file", interactive=False, size="sm", elem_id="download-edited-hsc"
+                )
+                ui.paste = gr.Button("Into the photo", interactive=False, size="sm", elem_id="paste")
             with gr.Accordion("Bring your own direction", open=False):
                 gr.Markdown(
                     "A StyleGAN2-FFHQ direction in W or W+: `.npy` or `.pt`, shape (1, 512), (16, 512), (18, 512) or"
@@ -135,19 +151,7 @@ def _edit(ui: SimpleNamespace) -> None:
                     ui.own_first = gr.Number(0, label="First layer", minimum=0, maximum=15, precision=0, min_width=90)
                     ui.own_last = gr.Number(15, label="Last layer", minimum=0, maximum=15, precision=0, min_width=90)
                     ui.own_scale = gr.Number(1.0, label="Scale", min_width=90)
-    choices = [(direction.label, direction.name) for direction in shipped]
-    with gr.Row(elem_classes="extras"):
-        ui.subject = gr.Dropdown(
-            [*choices, ("Your own", editing.OWN)], value=choices[0][1] if choices else editing.OWN,
-            label="Direction for the filmstrip and the film", scale=3, min_width=220,
-        )  # fmt: skip
-        ui.film = gr.Button("Filmstrip, −1 to 1", scale=2, min_width=150)
-        ui.morph = gr.Button("Morph film (MP4)", scale=2, min_width=150)
-        ui.paste = gr.Button("Paste into the photo", interactive=False, scale=2, min_width=150)
     ui.strip = Choices("", elem_id="strip")
-    with gr.Row(elem_classes="downloads"):
-        ui.edited = gr.DownloadButton("Edited PNG", interactive=False, size="sm", elem_id="download-edited")
-        ui.edited_file = gr.DownloadButton("Edited file", interactive=False, size="sm", elem_id="download-edited-hsc")
     ui.video = gr.Video(visible=False, label="Morph", autoplay=True, loop=True, interactive=False, height=420)
     ui.pasted = gr.Image(
         visible=False, label="Your photo with the edited face", format="png", type="filepath", interactive=False

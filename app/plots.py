@@ -69,13 +69,13 @@ def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[
     figure = report.rate_distortion_figure(benchmark, metric)
     figure.update_traces(opacity=0.45)
     label, _, decimals, _ = report.COLUMNS[metric]
-    for result in results:
-        if result.bytes is None or metric not in result.metrics:
-            continue
+    shown = [result for result in results if result.bytes is not None and metric in result.metrics]
+    shown.sort(key=lambda result: result.metrics[metric])
+    for index, result in enumerate(shown):
         own = result.codec == "hsc"
         figure.add_scatter(
             x=[result.bytes], y=[result.metrics[metric]], mode="markers+text", text=[result.name], name=result.name,
-            textposition="middle right" if own else "top center", showlegend=False, cliponaxis=False,
+            textposition=("top center", "middle right", "bottom center")[index % 3], showlegend=False, cliponaxis=False,
             marker={"color": report.colour(result.codec), "size": 18 if own else 11,
                     "line": {"width": 2, "color": "rgba(255,255,255,0.8)"}},
             hovertemplate=f"{result.name}: {result.bytes:,} bytes<br>{label} %{{y:.{decimals}f}}<extra></extra>",
@@ -83,6 +83,7 @@ def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[
     title = figure.layout.yaxis.title.text
     _style(figure, height=400)
     figure.update_layout(legend={"orientation": "h", "y": -0.22}, showlegend=bool(benchmark))
+    figure.update_xaxes(minor={"showgrid": False})
     figure.update_yaxes(title=title)
     return figure
 

@@ -30,11 +30,15 @@ class Folder:
     """Files of one session, where Gradio may serve them: an unguessable folder inside its cache.
 
     Old files are deleted as new ones are written, so that an hour of sliding leaves a few megabytes.
+
+    Args:
+        written: every file is entered here as well, for a cleaner to find those that were left behind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, written: set[str] | None = None) -> None:
         from gradio.utils import get_upload_folder
 
+        self._written = set() if written is None else written
         self.path = Path(get_upload_folder()) / "hsc" / secrets.token_urlsafe(24)
         self._files: list[Path] = []
         self._lock = threading.Lock()
@@ -74,6 +78,7 @@ class Folder:
 
     def delete(self) -> None:
         """Delete all files."""
+        self._written.difference_update(map(str, self._files))
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _new(self, name: str) -> Path:
@@ -82,8 +87,10 @@ class Folder:
         path.parent.mkdir(parents=True)
         with self._lock:
             self._files.append(path)
+            self._written.add(str(path))
             old, self._files = self._files[:-_MAX_FILES], self._files[-_MAX_FILES:]
         for file in old:
+            self._written.discard(str(file))
             shutil.rmtree(file.parent, ignore_errors=True)
         return path
 
@@ -159,18 +166,23 @@ class Session:
 
 
 class Sessions:
-    """All visitors, the most recent last."""
+    """All visitors, the most recent last.
+
+    Attributes:
+        files: paths of all files that were written for them and not deleted yet.
+    """
 
     def __init__(self, lifetime: float = LIFETIME, limit: int = MAX_SESSIONS) -> None:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
         self._lifetime, self._limit = lifetime, limit
+        self.files: set[str] = set()
 
     def get(self, key: str) -> Session:
         """The session of a key, made if it is new."""
         now = time.monotonic()
         with self._lock:
-            session = self._sessions.setdefault(key, Session())
+            session = self._sessions.setdefault(key, Session(Folder(self.files)))
             self._sessions.move_to_end(key)
             session.used = now
             gone = [old for old, other in self._sessions.items() if now - other.used > self._lifetime]

@@ -1,0 +1,25 @@
+"""Starting the app, with everything that its page and its privacy need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app import page, theme
+from app.studio import MAX_UPLOAD, Studio
+
+
+def start(studio: Studio, **options: Any) -> gr.Blocks:
+    """Build the page and serve it.
+
+    Args:
+        studio: the models.
+        options: of ``gr.Blocks.launch``: address, port and so on.
+    """
+    demo = page.build(studio).queue(max_size=page.QUEUE)
+    demo.launch(
+        theme=theme.theme(), css=theme.stylesheet(), head=theme.head(), max_file_size=MAX_UPLOAD, run_history=False,
+        footer_links=["api"], show_error=True, share=False, enable_monitoring=False, **options,
+    )  # fmt: skip
+    return demo

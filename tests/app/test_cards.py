@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from app import cards
+from hsc.alignment import Face
+from hsc.codec import Layer, Semantics
+
+
+def semantics(*ends: int) -> Semantics:
+    """Layers that end at these bytes."""
+    layers = tuple(
+        Layer("S" if index == 0 else f"F{index}", end - (ends[index - 1] if index else 0), end)
+        for index, end in enumerate(ends)
+    )
+    return Semantics(torch.zeros(1, 16, 512), torch.zeros(1, 512, 16, 16), layers=layers, total_layers=len(layers))
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 bytes"), (1, "1 byte"), (798, "798 bytes"), (24_000, "24 kB"), (3_145_728, "3.1 MB")]
+)
+def test_amounts_are_readable(size: int, text: str) -> None:
+    assert cards.amount(size) == text
+
+
+@pytest.mark.parametrize(("after", "text"), [(800, "3,900"), (3_145_728, "1.0"), (0, "∞"), (100_000, "31")])
+def test_ratios_have_two_figures(after: int, text: str) -> None:
+    assert cards.ratio(cards.RAW_BYTES, after) == text
+
+
+def test_numbers_say_what_arrived() -> None:
+    text = cards.numbers(800, 300, semantics(200), 3, 24_000)
+    assert "<strong>800</strong>" in text and "300 received so far: 1 of 3 layers" in text
+    assert "0.0061" in text and "30×" in text and "3,900×" in text
+
+
+def test_every_byte_has_a_cell_and_missing_ones_are_faint() -> None:
+    text = cards.byte_map(bytes(range(100)), semantics(40, 98), 40)
+    data = base64.b64decode(re.search(r"base64,([^\"]+)", text)[1])
+    alpha = np.asarray(Image.open(io.BytesIO(data)))[..., 3].ravel()
+    assert (alpha[:40] == 255).all() and (alpha[40:100] == 40).all() and not alpha[100:].any()
+
+
+def test_faces_can_be_picked_only_where_there_is_a_choice() -> None:
+    photo = Image.new("RGB", (400, 200))
+    faces = [Face((10, 20, 110, 120), np.zeros((68, 2)), 1.0), Face((-20, 0, 40, 60), np.zeros((68, 2)), 1.0)]
+    assert cards.face_picker(photo, faces[:1], 0) == ""
+    text = cards.face_picker(photo, faces, 1)
+    assert text.count("<button") == 2 and 'aria-label="Face 2 of 2"' in text
+    assert "left:2.50%;top:10.00%;width:25.00%;height:50.00%" in text
+    assert "left:0.00%;top:0.00%;width:10.00%;height:30.00%" in text  # cut at the photo's edge
+
+
+def test_notes_and_captions_are_escaped() -> None:
+    assert "<b>" not in cards.notes(["<b>bold</b>"])
+    assert '"><' not in cards.caption('a"><b', "c", "d", "stage").replace('"><span', "")
