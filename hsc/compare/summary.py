@@ -1,0 +1,189 @@
+"""What a benchmark gives: every result, and means in which VVC is the yardstick."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hsc.compare.result import SIDE, Result, too_large
+from hsc.errors import ImageError
+
+YARDSTICK = "vvc"
+"""The codec in whose bytes the others are expressed."""
+
+
+@dataclass
+class Report:
+    """Everything that a benchmark gives; `save` and `load` keep it as JSON.
+
+    Attributes:
+        about: date, versions, command, number of pictures, rates.
+        codecs: key -> name, kind, description, reason it is missing (or None).
+        results: of every codec, picture and rate.
+        frechet: "codec/target" -> Frechet distance between restored and original pictures.
+    """
+
+    about: dict[str, Any]
+    codecs: dict[str, dict[str, Any]]
+    results: list[Result]
+    frechet: dict[str, float] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write JSON: what it was made with, a summary for readers, and every single result."""
+        results = [
+            {
+                key: value
+                for key, value in asdict(replace(result, restored=None, data=None)).items()
+                if key not in ("restored", "data", "name", "kind", "final")
+            }
+            for result in self.results
+        ]
+        document = {
+            "about": self.about,
+            "codecs": self.codecs,
+            "summary": [asdict(row) for row in summarise(self)],
+            "frechet": self.frechet,
+            "results": results,
+        }
+        path.write_text(json.dumps(document, indent=1, sort_keys=False) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Report:
+        """Read what `save` wrote.
+
+        Raises:
+            ImageError: it is not such a file.
+        """
+        try:
+            document = json.loads(path.read_text())
+            codecs = document["codecs"]
+            results = [
+                Result(name=codecs[row["codec"]]["name"], kind=codecs[row["codec"]]["kind"], **row)
+                for row in document["results"]
+            ]
+            return cls(document["about"], codecs, results, document["frechet"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ImageError(f"{path.name} is not the JSON file of a comparison.") from error
+
+
+@dataclass(frozen=True)
+class Row:
+    """Means over the pictures for one codec at one rate.
+
+    Attributes:
+        codec, name, kind: as in `Result`.
+        target: bytes asked for.
+        count: pictures measured; `failed`: pictures without a result.
+        fitting: share of files within the target.
+        bytes, bpp: mean size of the files.
+        metrics: means of each metric over the pictures that have it.
+        frechet: Frechet distance on VGG features over the set, or None.
+        equivalent: see `yardstick_bytes`; over `bytes`. None for the yardstick itself or without its curve.
+        equivalent_bound: "" where `equivalent` was interpolated, ">" or "<" where it is a bound.
+        note: as in `Result`.
+    """
+
+    codec: str
+    name: str
+    kind: str
+    target: int
+    count: int
+    failed: int
+    fitting: float
+    bytes: float | None
+    bpp: float | None
+    metrics: dict[str, float]
+    frechet: float | None
+    equivalent: float | None
+    equivalent_bound: str
+    note: str
+
+
+def summarise(report: Report, metric: str = "lpips_alex") -> list[Row]:
+    """Means of every codec at every rate, with the yardstick's bytes for the same `metric`."""
+    groups: dict[tuple[str, int], list[Result]] = {}
+    for result in report.results:
+        groups.setdefault((result.codec, result.target), []).append(result)
+    curve = [
+        (float(np.mean([r.bytes for r in done])), float(np.mean([r.metrics[metric] for r in done])))
+        for (codec, _), group in groups.items()
+        if codec == YARDSTICK and (done := [r for r in group if r.bytes is not None and metric in r.metrics])
+    ]
+    rows = []
+    for (codec, target), group in sorted(groups.items(), key=lambda item: item[0][1]):
+        done = [result for result in group if result.reason is None]
+        size = float(np.mean([result.bytes for result in done])) if done else None
+        means = _means(result.metrics for result in done)
+        equivalent, bound = None, ""
+        if done and codec != YARDSTICK and metric in means and len(curve) > 1:
+            needed, bound = yardstick_bytes(curve, means[metric])
+            equivalent = needed / size
+        fitting = float(np.mean([result.fits for result in done])) if done else 0.0
+        note = (
+            ""
+            if fitting == 1.0
+            else group[0].note
+            if not done
+            else too_large(round(size), target)
+            if (size > target)
+            else f"{100 * fitting:.0f}% of the files are this small"
+        )
+        rows.append(
+            Row(
+                codec,
+                group[0].name,
+                group[0].kind,
+                target,
+                len(done),
+                len(group) - len(done),
+                fitting,
+                size,
+                None if size is None else size * 8 / SIDE**2,
+                means,
+                report.frechet.get(f"{codec}/{target}"),
+                equivalent,
+                bound,
+                note,
+            )
+        )
+    return rows
+
+
+def yardstick_bytes(curve: Iterable[tuple[float, float]], quality: float) -> tuple[float, str]:
+    """Bytes at which a curve reaches a quality, straight between its points in logarithmic bytes.
+
+    Args:
+        curve: (bytes, distance) points; more bytes, less distance.
+        quality: the distance to reach, such as an LPIPS.
+
+    Returns:
+        Bytes and "" within the curve; its largest bytes and ">" for a better quality than any of its points
+        has; its smallest bytes and "<" for a worse one.
+    """
+    # Where a larger file is no better than a smaller one, the smaller one serves.
+    points: list[tuple[float, float]] = []
+    for size, distance in sorted(curve):
+        if not points or distance < points[-1][1]:
+            points.append((size, distance))
+    if quality > points[0][1]:
+        return points[0][0], "<"
+    if quality < points[-1][1]:
+        return points[-1][0], ">"
+    sizes, distances = zip(*points)
+    return math.exp(float(np.interp(-quality, [-d for d in distances], np.log(sizes)))), ""
+
+
+def _means(rows: Iterable[dict[str, float]]) -> dict[str, float]:
+    """Mean of every metric over those that have it; what is not a number (no face found) is left out."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if value is not None and math.isfinite(value):
+                values.setdefault(name, []).append(value)
+    return {name: float(np.mean(column)) for name, column in values.items()}
