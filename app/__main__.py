@@ -11,6 +11,7 @@ if not __package__:  # run as a file, by its path: its folder must not stand in 
 
 import click
 
+from hsc.allocator import keep_memory
 from hsc.errors import HSCError
 
 
@@ -22,6 +23,7 @@ from hsc.errors import HSCError
 def main(host: str | None, port: int | None, mcp: bool, in_browser: bool) -> None:
     """Start HSC Studio: compress a face, edit its bitstream, compare it with other codecs."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    keep_memory()
     from app import launch
     from app.studio import Studio
 
