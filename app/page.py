@@ -152,9 +152,12 @@ def _edit(ui: SimpleNamespace) -> None:
                     ui.own_last = gr.Number(15, label="Last layer", minimum=0, maximum=15, precision=0, min_width=90)
                     ui.own_scale = gr.Number(1.0, label="Scale", min_width=90)
     ui.strip = Choices("", elem_id="strip")
-    ui.video = gr.Video(visible=False, label="Morph", autoplay=True, loop=True, interactive=False, height=420)
+    ui.video = gr.Video(
+        visible=False, label="Film", autoplay=True, loop=True, interactive=False, height=420, elem_id="film"
+    )
     ui.pasted = gr.Image(
-        visible=False, label="Your photo with the edited face", format="png", type="filepath", interactive=False
+        visible=False, label="Your photo with the edited face", format="png", type="filepath", interactive=False,
+        elem_id="pasted",
     )
 
 
