@@ -8,29 +8,42 @@ restored = baselines.get("vvc").decode(data)
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from hsc.baselines.pixels import to_rgb
 from hsc.baselines.protocol import BaselineError, ImageCodec, Ladder
 
 __all__ = ["BaselineError", "ImageCodec", "Ladder", "codecs", "default_codecs", "get", "to_rgb"]
 
 
-def codecs() -> list[ImageCodec]:
-    """One of each codec that this project knows, available here or not, its own first and quick ones next."""
-    from hsc.baselines.av1 import AV1
-    from hsc.baselines.classical import AVIF, JPEG, JPEGXL, WebP
-    from hsc.baselines.hevc import HEVC
-    from hsc.baselines.hific import HiFiCCodec
-    from hsc.baselines.learned import LEARNED
-    from hsc.baselines.own import HSC
-    from hsc.baselines.vvc import VVC
+# Key -> module, class and arguments. Modules are imported for the codecs that are asked for: the learned ones
+# bring torch with them, which takes seconds.
+_KNOWN: dict[str, tuple[str, str, dict[str, str]]] = {
+    "hsc": ("own", "HSC", {}),
+    "jpeg": ("classical", "JPEG", {}),
+    "webp": ("classical", "WebP", {}),
+    "jpegxl": ("classical", "JPEGXL", {}),
+    "vvc": ("vvc", "VVC", {}),
+    "hevc": ("hevc", "HEVC", {}),
+    "av1": ("av1", "AV1", {}),
+    "vvc-scaled": ("vvc", "VVC", {"scaling": "best"}),
+    "avif": ("classical", "AVIF", {}),
+    "hific": ("hific", "HiFiCCodec", {}),
+    "hyperprior": ("learned", "Hyperprior", {}),
+    "cheng2020": ("learned", "Cheng2020", {}),
+    "elic": ("learned", "ELIC", {}),
+    "ms-illm": ("learned", "MSILLM", {}),
+}
 
-    classical = [JPEG(), WebP(), JPEGXL(), VVC(), HEVC(), AV1(), VVC(scaling="best"), AVIF()]
-    return [HSC(), *classical, HiFiCCodec(), *(codec() for codec in LEARNED)]
+
+def codecs() -> list[ImageCodec]:
+    """One of each codec that this project knows, available or not: its own first, then the quick ones."""
+    return [get(key) for key in _KNOWN]
 
 
 def default_codecs() -> list[ImageCodec]:
     """Those of a live comparison: available here, and done with one face within seconds."""
-    return [codec for codec in codecs() if not codec.key.endswith("-scaled") and codec.available() is None]
+    return [codec for codec in codecs() if codec.key != "vvc-scaled" and codec.available() is None]
 
 
 def get(key: str) -> ImageCodec:
@@ -39,7 +52,7 @@ def get(key: str) -> ImageCodec:
     Raises:
         BaselineError: there is none.
     """
-    known = {codec.key: codec for codec in codecs()}
-    if key not in known:
-        raise BaselineError(f"there is no codec {key!r}; there are {', '.join(sorted(known))}")
-    return known[key]
+    if key not in _KNOWN:
+        raise BaselineError(f"there is no codec {key!r}; there are {', '.join(sorted(_KNOWN))}")
+    module, name, arguments = _KNOWN[key]
+    return getattr(import_module(f"hsc.baselines.{module}"), name)(**arguments)

@@ -40,6 +40,7 @@ def codec(request):
 
 def test_keys_and_names_are_unique():
     codecs = baselines.codecs()
+    assert all(baselines.get(codec.key).key == codec.key for codec in codecs)
     assert len({codec.key for codec in codecs}) == len({codec.name for codec in codecs}) == len(codecs)
     assert all(re.fullmatch(r"[a-z0-9-]+", codec.key) for codec in codecs)
     with pytest.raises(BaselineError, match="vvc"):
