@@ -316,13 +316,13 @@ def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path,
 
 @main.command()
 @click.argument("checkpoint", type=FILE)
-@click.argument("out", type=OUTPUT)
-def export(checkpoint: Path, out: Path) -> None:
-    """Turn a training CHECKPOINT into the half-precision weights OUT that the codec loads."""
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def export(checkpoint: Path, folder: Path) -> None:
+    """Turn a training CHECKPOINT into the half-precision weights that the codec loads."""
     from hsc.train.export import export as write
 
-    write(checkpoint, out)
-    click.echo(f"{out}: {out.stat().st_size} bytes")
+    for path in write(checkpoint, folder):
+        click.echo(f"{path}: {path.stat().st_size} bytes")
 
 
 @main.command()

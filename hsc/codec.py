@@ -119,21 +119,19 @@ class Codec:
         return lambda feature, codes: self.generator.suffix(feature, codes, LEVEL)
 
     @classmethod
-    def load(cls, weights_path: Path | None = None) -> Codec:
-        """The shipped codec; fetches the generator on first use.
+    def load(cls, folder: Path | None = None) -> Codec:
+        """The shipped codec, or the one whose two weights files are in ``folder``; fetches the generator on first use.
 
         Raises:
             WeightsError: weights are missing or are not this version's.
         """
-        from safetensors.torch import load_file
-
         from hsc import weights
 
-        networks = HSCNetworks()
-        path = weights_path or weights.shipped("codec")
-        state = load_file(path)
+        networks, state = HSCNetworks(), {}
+        for name in ("encoder", "codec"):
+            state |= weights.read(folder / f"{name}.safetensors" if folder else weights.shipped(name))
         tables = {name[len("tables."):]: state.pop(name) for name in list(state) if name.startswith("tables.")}
-        weights.load_state(networks, state, path)
+        weights.load_state(networks, state)
         networks.eval().requires_grad_(False)
         return cls(Generator.load(), networks, EntropyTables.from_state(tables), PreviewHead.load())
 

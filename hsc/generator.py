@@ -145,7 +145,7 @@ class Generator(nn.Module):
         from hsc import weights
 
         generator = cls()
-        weights.load_into(generator, path or weights.generator_path())
+        weights.load_state(generator, weights.read(path or weights.generator_path()))
         return generator.eval().requires_grad_(False)
 
     def prefix(self, codes: Tensor, level: int, features: Tensor | None = None, start: int = 0) -> Tensor:

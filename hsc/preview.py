@@ -45,7 +45,7 @@ class PreviewHead(nn.Module):
         from hsc import weights
 
         head = cls()
-        weights.load_into(head, path or weights.shipped("preview"))
+        weights.load_state(head, weights.read(path or weights.shipped("preview")))
         return head.eval().requires_grad_(False)
 
     def forward(self, features: Tensor, codes: Tensor) -> Tensor:

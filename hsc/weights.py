@@ -81,29 +81,32 @@ def shipped(name: str) -> Path:
     return path
 
 
-def load_into(module: torch.nn.Module, path: Path) -> None:
-    """Load a safetensors state dict, stored in any float precision, into a float32 module, strictly.
+def read(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file.
 
     Raises:
-        WeightsError: the file is not safetensors, or holds another network.
+        WeightsError: there is no such file, or it is not safetensors.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        state = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path.name} cannot be read as safetensors.") from error
-    load_state(module, state, path)
 
 
-def load_state(module: torch.nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
-    """As :func:`load_into`, from tensors that were read already; ``path`` is for the message."""
+def load_state(module: torch.nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Load a state dict, stored in any float precision, into a float32 module, strictly.
+
+    Raises:
+        WeightsError: it is another network's.
+    """
     state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
-        raise WeightsError(f"{path.name} does not hold the {type(module).__name__} of this version.") from error
+        raise WeightsError(f"The weights are not those of this version's {type(module).__name__}.") from error
 
 
 def fetch_package(requirement: str, sha256: str, dest: Path) -> Path:

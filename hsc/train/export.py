@@ -14,14 +14,14 @@ from hsc.train.rate import RateModel
 
 PRECISION = 16
 """Bits of a frequency; CompressAI's own."""
-TAIL = 1e-6
+TAIL = 1e-5
 """Probability left to the escape of a semantic table."""
 HALF_WIDTH = 1500
 """Farthest bin from the mode that a semantic table may have."""
 
 
-def export(checkpoint: Path, target: Path) -> None:
-    """Write ``codec.safetensors`` from a checkpoint of the training program."""
+def export(checkpoint: Path, folder: Path) -> list[Path]:
+    """Write ``encoder.safetensors`` (GIE) and ``codec.safetensors`` (all else) from a training checkpoint."""
     model = nn.ModuleDict({"networks": HSCNetworks(), "rate": RateModel()})
     state = load_file(checkpoint)
     model.load_state_dict({name: state[name] for name in model.state_dict()})
@@ -31,7 +31,8 @@ def export(checkpoint: Path, target: Path) -> None:
             for name, value in model["networks"].state_dict().items()}
     networks.load_state_dict({name: value.float() if value.is_floating_point() else value
                               for name, value in half.items()})
-    shipped = dict(half)
+    encoder = {name: value for name, value in half.items() if name.startswith("gie.")}
+    shipped = {name: value for name, value in half.items() if name not in encoder}
     for name, tables in (("semantic", semantic_tables(networks, model["rate"])),
                          ("gaussian", gaussian_tables())):
         cdf, lengths, offsets = (part.to(torch.int32) for part in tables)
@@ -39,7 +40,11 @@ def export(checkpoint: Path, target: Path) -> None:
         rows = torch.arange(cdf.shape[1])[None] < lengths[:, None]
         shipped |= {f"tables.{name}.cdf": cdf[rows], f"tables.{name}.lengths": lengths,
                     f"tables.{name}.offsets": offsets}
-    save_file({name: value.contiguous() for name, value in shipped.items()}, target)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / "encoder.safetensors", folder / "codec.safetensors"]
+    for path, tensors in zip(paths, (encoder, shipped)):
+        save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    return paths
 
 
 def gaussian_tables() -> tuple[Tensor, Tensor, Tensor]:
@@ -62,6 +67,8 @@ def semantic_tables(networks: HSCNetworks, rate: RateModel) -> tuple[Tensor, Ten
         steps = networks.scn.steps(entropy.quality_value(quality))[0].float()
         values = (bins[None] * steps[:, None])[:, None]
         mass = rate.probability(values, steps[:, None, None])[:, 0]
+        # The model keeps every probability above 1e-9, which over thousands of bins would be a tail of its own.
+        mass = torch.where(mass > 1e-8, mass, torch.zeros_like(mass))
         for masses in mass:
             total = masses.sum()
             cumulative = masses.cumsum(0)
