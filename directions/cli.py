@@ -60,20 +60,24 @@ def list_(verbose: bool) -> None:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", default=1, show_default=True, help="Threads of the renderer.")
 @click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="Folder of rendered samples.")
+@click.option("--photos", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder of aligned photos to measure on, coded and decoded; random faces by default.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=library.DATA, show_default=False,
               help="Folder to write to; the shipped directions by default.")
 def learn(
     names: tuple[str, ...], everything: bool, pool: int, budget: int, seed: int, threads: int,
-    cache: Optional[Path], out: Path,
+    cache: Optional[Path], photos: Optional[Path], out: Path,
 ) -> None:
     """Learn directions and write NAME.npy and NAME.json.
 
     Samples are rendered and scored once for all attributes and kept in the cache; an interrupted run goes on where
     it stopped.
     """
+    from PIL import Image
     from tqdm import tqdm
 
     from directions import learn as learning
+    from directions.evaluate import image_files
     from hsc import weights
     from hsc.generator import Generator
 
@@ -84,10 +88,16 @@ def learn(
     cache = cache or weights.cache_dir() / "directions"
     with tqdm(total=min(budget, pool), unit="face", desc="render and score") as bar:
         samples = learning.sample(cache, generator, pool, budget, seed, threads, bar.update)
-    bench = learning.make_bench(generator, seed, threads)
+    if photos is None:
+        bench = learning.bench_of_random_faces(generator, seed, threads)
+    else:
+        from hsc.codec import Codec
+
+        pictures = [Image.open(path).convert("RGB") for path in image_files(photos)]
+        bench = learning.bench_of_photos(Codec.load(), pictures, threads=threads)
     with tqdm(chosen, unit="direction") as bar:
         for name in bar:
-            learning.learn([name], samples, bench, seed, out, bar.write)
+            learning.learn(name, samples, bench, seed, out, bar.write)
 
 
 @main.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 import torch
@@ -25,11 +25,13 @@ class Effect:
     Attributes:
         before, after: scores ``(N, len(COLUMNS))``.
         identity: cosine of the embeddings before and after ``(N,)``.
+        pictures: after the shift ``(N, 256, 256, 3)`` uint8.
     """
 
     before: np.ndarray
     after: np.ndarray
     identity: np.ndarray
+    pictures: np.ndarray
 
     def change(self, column: str) -> np.ndarray:
         """Changes of one score ``(N,)``."""
@@ -46,25 +48,37 @@ class Bench:
 
     Args:
         codes: ``(N, 16, 512)`` float32.
+        residuals: ``(N, 512, 16, 16)`` float32 for decoded photos, see :class:`directions.render.PreviewRenderer`.
+        source: what these faces are, in words.
     """
 
     def __init__(
-        self, codes: np.ndarray, renderer: PreviewRenderer, panel: ScorerPanel, identity: IdentityNetwork
+        self, codes: np.ndarray, render: PreviewRenderer, panel: ScorerPanel, identity: IdentityNetwork,
+        residuals: Optional[np.ndarray] = None, source: str = "random faces",
     ) -> None:
-        self.codes, self._render, self._panel, self._identity = codes, renderer, panel, identity
-        self.before, self._embeddings, self.pictures = self._measure(codes)
+        self._codes, self._residuals, self.source = codes, residuals, source
+        self._render, self._panel, self._identity = render, panel, identity
+        self.before, self._embeddings, self.pictures = self._measure(np.arange(len(codes)), np.zeros((16, 512)))
 
-    def try_shift(self, shift: np.ndarray, faces: slice = slice(None)) -> Effect:
-        """Add a shift ``(16, 512)`` to the codes of some faces."""
-        after, embeddings, _ = self._measure(self.codes[faces] + shift[None].astype(np.float32))
-        return Effect(self.before[faces], after, (self._embeddings[faces] * embeddings).sum(1))
+    def __len__(self) -> int:
+        return len(self._codes)
 
-    def picture(self, shift: np.ndarray, faces: slice = slice(None)) -> np.ndarray:
-        """Pictures ``(N, 256, 256, 3)`` uint8 after a shift."""
-        return self._render(self.codes[faces] + shift[None].astype(np.float32))
+    def try_shift(self, shift: np.ndarray, faces: Optional[np.ndarray] = None) -> Effect:
+        """Add a shift ``(16, 512)`` to the codes of some faces, given by index; of all by default."""
+        faces = np.arange(len(self)) if faces is None else faces
+        after, embeddings, pictures = self._measure(faces, shift)
+        return Effect(self.before[faces], after, (self._embeddings[faces] * embeddings).sum(1), pictures)
 
-    def _measure(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        pictures = self._render(codes)
+    def choose(self, count: int, column: str, low: bool) -> np.ndarray:
+        """Indexes of ``count`` faces, those first that have least of an attribute if ``low``, else evenly spread."""
+        order = np.argsort(self.before[:, COLUMNS.index(column)], kind="stable")
+        if low:
+            return order[:count]
+        return order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)]
+
+    def _measure(self, faces: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        residuals = None if self._residuals is None else self._residuals[faces]
+        pictures = self._render(self._codes[faces] + shift[None].astype(np.float32), residuals)
         scores = self._panel([Image.fromarray(picture) for picture in pictures])
         with torch.inference_mode():
             tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -122,9 +122,7 @@ def run(photos: Optional[Path], references: Optional[Path], size: int, limit: in
     shared = Path(__file__).resolve().parents[2] / "shared"
     photos = photos or shared / "data" / "eval1024"
     references = references or shared / "reference" / "directions"
-    paths = sorted(path for path in photos.glob("*") if path.suffix in (".png", ".jpg", ".webp"))[: limit or None]
-    if not paths:
-        raise DirectionError(f"There are no photos in {photos}.")
+    paths = image_files(photos)[: limit or None]
     names = only or directions.names()
     chosen = [directions.load(name) for name in names]
     out.mkdir(parents=True, exist_ok=True)
@@ -166,6 +164,18 @@ def run(photos: Optional[Path], references: Optional[Path], size: int, limit: in
             file.flush()
             (out / "summary.json").write_text(json.dumps(report, indent=1) + "\n")
     (out / "README.md").write_text(_page(report))
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Picture files of a folder by name.
+
+    Raises:
+        DirectionError: there are none.
+    """
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
+    if not paths:
+        raise DirectionError(f"There are no pictures in {folder}.")
+    return paths
 
 
 def _changes(before: Rows, after: Rows) -> list[str]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hsc.generator import LATENT, LAYERS, Generator
+from hsc.model import LEVEL
 from hsc.preview import PreviewHead
+
+RESIDUAL = (512, 4 * 2**LEVEL, 4 * 2**LEVEL)
+"""Shape of a face's feature at the codec's level."""
+
 
 
 class _Preview(nn.Module):
@@ -15,8 +22,9 @@ class _Preview(nn.Module):
         super().__init__()
         self.generator, self.head = generator, head
 
-    def forward(self, codes: Tensor) -> Tensor:
-        return self.head.render(self.generator, self.generator.prefix(codes, 0), codes, 0)
+    def forward(self, codes: Tensor, residual: Tensor) -> Tensor:
+        features = self.generator.prefix(codes, LEVEL) + residual
+        return self.head.render(self.generator, features, codes, LEVEL)
 
 
 class PreviewRenderer:
@@ -25,19 +33,27 @@ class PreviewRenderer:
     def __init__(self, generator: Generator, head: PreviewHead, batch: int = 4, threads: int = 1) -> None:
         import openvino
 
-        self.batch = batch
-        shape = (batch, LAYERS, LATENT)
-        model = openvino.convert_model(_Preview(generator, head), example_input=torch.zeros(shape), input=list(shape))
+        shapes = [[batch, LAYERS, LATENT], [batch, *RESIDUAL]]
+        example = tuple(torch.zeros(shape) for shape in shapes)
+        model = openvino.convert_model(_Preview(generator, head), example_input=example, input=shapes)
+        self._batch = batch
         self._network = openvino.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads})
 
-    def __call__(self, codes: np.ndarray) -> np.ndarray:
-        """``(B, 16, 512)`` float32 to ``(B, 256, 256, 3)`` uint8, RGB."""
-        count = len(codes)
-        missing = -count % self.batch
-        padded = np.concatenate([codes, np.repeat(codes[-1:], missing, axis=0)]) if missing else codes
-        pictures = [
-            self._network(np.ascontiguousarray(padded[start : start + self.batch], np.float32))[0]
-            for start in range(0, len(padded), self.batch)
-        ]
-        pixels = (np.concatenate(pictures)[:count] + 1) * 127.5
+    def __call__(self, codes: np.ndarray, residuals: Optional[np.ndarray] = None) -> np.ndarray:
+        """Pictures ``(B, 256, 256, 3)`` uint8, RGB.
+
+        Args:
+            codes: ``(B, 16, 512)`` float32.
+            residuals: ``(B, 512, 16, 16)`` float32, F less what the generator makes of the codes. It stays the same
+                when codes are edited, which is the codec's F' = F + G_s(S') - G_s(S). None for faces without any.
+        """
+        pictures = []
+        for start in range(0, len(codes), self._batch):
+            inputs = [np.zeros((self._batch, LAYERS, LATENT), np.float32), np.zeros((self._batch, *RESIDUAL), np.float32)]
+            for buffer, given in zip(inputs, (codes, residuals)):
+                if given is not None:
+                    part = given[start : start + self._batch]
+                    buffer[: len(part)] = part
+            pictures.append(self._network(inputs)[0][: len(codes) - start].copy())
+        pixels = (np.concatenate(pictures) + 1) * 127.5
         return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8).transpose(0, 2, 3, 1)

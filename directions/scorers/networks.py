@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
 
 
 def _crop(image: Image.Image, centre: tuple[float, float], side: float, size: int) -> Image.Image:
@@ -47,17 +46,22 @@ class EyeglassesScorer:
     """SqueezeNet 1.0 (Iandola et al. 2016, arXiv:1602.07360) with one output: 0.5 for none, above 0.9 for glasses."""
 
     def __init__(self, folder: Path) -> None:
+        import openvino
         from torchvision.models import squeezenet1_0
 
         network = squeezenet1_0(num_classes=1)
         state = torch.load(folder / "eyeglasses_squeezenet.pth", map_location="cpu", weights_only=True)
         network.load_state_dict(state)
-        self.network: nn.Module = network.eval().requires_grad_(False)
+        # OpenVINO runs it several times faster on a CPU than eager PyTorch.
+        shape = (1, 3, 256, 256)
+        model = openvino.convert_model(network.eval(), example_input=torch.zeros(shape), input=list(shape))
+        config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+        self._network = openvino.Core().compile_model(model, "CPU", config)
 
-    def logits(self, pictures: Tensor) -> Tensor:
-        """``(B, 3, S, S)`` in [-1, 1] to ``(B,)``: what the sigmoid takes, 0 or more."""
-        pictures = nn.functional.interpolate(pictures, size=(256, 256), mode="area")
-        return self.network(pictures / 2 + 0.5).flatten()
+    def __call__(self, images: list[Image.Image]) -> np.ndarray:
+        """Pictures of 256 x 256 to ``(B,)``: what the sigmoid takes, 0 or more."""
+        batch = np.stack([np.asarray(image, np.float32) for image in images]).transpose(0, 3, 1, 2) / 255
+        return np.array([self._network(np.ascontiguousarray(one)[None])[0].item() for one in batch])
 
 
 class AgeScorer:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-import torch
 from PIL import Image
 
 from directions.scorers import colours
@@ -65,9 +64,7 @@ class ScorerPanel:
         small = [
             image if image.width == 256 else image.resize((256, 256), Image.Resampling.BOX) for image in images
         ]
-        pixels = torch.from_numpy(np.stack([np.asarray(image) for image in small])).permute(0, 3, 1, 2)
-        with torch.inference_mode():
-            glasses = self._glasses.logits(pixels.float() / 127.5 - 1).numpy()
+        glasses = self._glasses(small)
         pose = self._pose(small)
         rows = np.zeros((len(images), len(COLUMNS)), np.float32)
         for index, image in enumerate(small):

@@ -1,0 +1,51 @@
+"""How the residual of F gives way to an edit."""
+
+import torch
+
+from directions.features import edit_feature, edit_mask
+
+
+def maps(seed=0):
+    random = torch.Generator().manual_seed(seed)
+    base = torch.randn(2, 8, 16, 16, generator=random)
+    feature = base + torch.randn(2, 8, 16, 16, generator=random)
+    change = torch.zeros_like(base)
+    change[:, :, 8:12, 5:11] = torch.randn(2, 8, 4, 6, generator=random)
+    return feature, base, change
+
+
+def test_no_edit_changes_no_bit():
+    feature, base, _ = maps()
+    assert torch.equal(edit_feature(feature, base, base), feature)
+    assert not edit_mask(base, base).any()
+
+
+def test_far_from_the_edit_nothing_changes():
+    feature, base, change = maps()
+    edited = edit_feature(feature, base, base + change)
+    assert torch.equal(edited[:, :, :7], feature[:, :, :7])
+
+
+def test_at_the_edit_the_old_residual_is_gone():
+    feature, base, change = maps()
+    inside = (slice(None), slice(None), slice(9, 11), slice(7, 9))
+    left = (edit_feature(feature, base, base + change) - (base + change))[inside].square().mean()
+    assert left < 0.5 * (feature - base)[inside].square().mean()
+
+
+def test_it_sets_in_smoothly_and_grows_with_strength():
+    _, base, change = maps()
+    amounts = [float(edit_mask(base, base + strength * change).mean()) for strength in (0.001, 0.05, 0.1, 1.0)]
+    assert amounts[0] < 1e-4
+    assert amounts == sorted(amounts)
+
+
+def test_without_residual_it_is_the_generators_own_feature():
+    _, base, change = maps()
+    torch.testing.assert_close(edit_feature(base, base, base + change), base + change)
+
+
+def test_faces_of_a_batch_do_not_mix():
+    feature, base, change = maps()
+    alone = edit_feature(feature[:1], base[:1], (base + change)[:1])
+    torch.testing.assert_close(edit_feature(feature, base, base + change)[:1], alone)

@@ -1,0 +1,63 @@
+"""Boundaries and conditional manipulation, on latents whose truth is known."""
+
+import numpy as np
+import pytest
+
+from directions.fit import extremes, fit_boundary, orthogonalise
+from directions.samples import Samples, ridge
+from directions.scorers.panel import COLUMNS
+from hsc.errors import DirectionError
+
+RANDOM = np.random.default_rng(0)
+TRUTH = np.eye(512)[3]
+
+
+def samples(count=1500):
+    w = RANDOM.standard_normal((count, 512)).astype(np.float32)
+    w[:, 3] *= 3
+    scores = np.zeros((count, len(COLUMNS)), np.float32)
+    scores[:, COLUMNS.index("smile")] = w @ TRUTH + 0.1 * RANDOM.standard_normal(count)
+    return Samples(w, scores, count)
+
+
+def test_a_boundary_finds_the_attributes_axis():
+    pytest.importorskip("sklearn", reason="learning needs directions/requirements-learn.txt")
+    boundary = fit_boundary(samples(), "smile")
+    assert np.linalg.norm(boundary.normal) == pytest.approx(1)
+    assert boundary.normal @ TRUTH > 0.9
+    assert boundary.accuracy > 0.95
+    assert boundary.positives == boundary.negatives == 150
+
+
+def test_too_few_extremes_are_refused():
+    with pytest.raises(DirectionError, match="too few samples for 'smile'"):
+        fit_boundary(samples(100), "smile")
+
+
+def test_extremes_are_both_ends():
+    scores = RANDOM.permutation(1000)
+    high, low = extremes(scores, 0.1)
+    assert scores[high].min() == 900 and scores[low].max() == 99
+
+
+def test_extremes_of_a_rare_attribute_are_all_that_have_it():
+    scores = np.zeros(1000)
+    scores[:30] = 5
+    high, low = extremes(scores, 0.1, present=2.2)
+    assert set(high) == set(range(30))
+    assert len(low) == 100 and not scores[low].any()
+
+
+def test_conditional_manipulation_is_orthogonal_to_every_other_normal():
+    normal, *others = RANDOM.standard_normal((4, 512))
+    result = orthogonalise(normal, others)
+    assert np.linalg.norm(result) == pytest.approx(1)
+    assert np.abs(np.stack(others) @ result).max() < 1e-10
+    assert result @ normal > 0
+    np.testing.assert_allclose(orthogonalise(normal, []), normal / np.linalg.norm(normal))
+
+
+def test_ridge_predicts_held_out_scores():
+    known, unknown = samples(), samples(500)
+    weights = ridge(known.w, known.column("smile"))
+    assert np.corrcoef(unknown.w @ weights, unknown.column("smile"))[0, 1] > 0.95
