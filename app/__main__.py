@@ -24,8 +24,10 @@ def main(host: str | None, port: int | None, mcp: bool, in_browser: bool) -> Non
     """Start HSC Studio: compress a face, edit its bitstream, compare it with other codecs."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     keep_memory()
-    from app import launch
+    from app import launch, memory
     from app.studio import Studio
+
+    memory.share_heaps()
 
     print("Loading the codec ...", file=sys.stderr, flush=True)
     studio = Studio()

@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 from gradio import FileData
 
-from app import comparison, editing
+from app import comparison, editing, memory
 from app.events import MODEL
 from app.session import Folder, Session, Sessions
 from app.studio import DEFAULT_BYTES, MAX_BYTES, Studio
@@ -131,6 +131,8 @@ def _told(endpoint: Callable) -> Callable:
             raise gr.Error(str(error), print_exception=False) from error
         except (TypeError, ValueError) as error:
             raise gr.Error(f"An argument is wrong: {error}", print_exception=False) from error
+        finally:
+            memory.release()
 
     return told
 

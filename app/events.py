@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import cards, comparison, editing, plots
+from app import cards, comparison, editing, memory, plots
 from app.session import Picture, Session, Sessions
 from app.studio import Studio, reopen
 from hsc import alignment, bitstream, film
@@ -37,6 +37,8 @@ def designed(method: Callable) -> Callable:
         except Exception:
             log.exception("%s failed", method.__name__)
             gr.Warning("Something went wrong on our side; please try again.", title="Sorry", duration=8)
+        finally:
+            memory.release()
         return gr.skip()
 
     return handler
@@ -391,6 +393,8 @@ class Events:
         except Exception:
             log.exception("compare failed")
             gr.Warning("The comparison broke off; please open this step again.", title="Sorry", duration=8)
+        finally:
+            memory.release()
 
     def _compare(self, session: Session, picture: Picture, data: bytes) -> Iterator[dict]:
         ui = self.ui

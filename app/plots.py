@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -70,12 +71,15 @@ def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[
     figure.update_traces(opacity=0.45)
     label, _, decimals, _ = report.COLUMNS[metric]
     shown = [result for result in results if result.bytes is not None and metric in result.metrics]
-    shown.sort(key=lambda result: result.metrics[metric])
-    for index, result in enumerate(shown):
+    shown.sort(key=lambda result: result.bytes)
+    # Files of nearly the same size lie close together: their names go to different sides.
+    sides = itertools.cycle(("middle left", "bottom center", "middle right", "top center"))
+    for result in shown:
         own = result.codec == "hsc"
+        side = "middle right" if own else next(sides) if result.fits else "top center"
         figure.add_scatter(
             x=[result.bytes], y=[result.metrics[metric]], mode="markers+text", text=[result.name], name=result.name,
-            textposition=("top center", "middle right", "bottom center")[index % 3], showlegend=False, cliponaxis=False,
+            textposition=side, showlegend=False, cliponaxis=False,
             marker={"color": report.colour(result.codec), "size": 18 if own else 11,
                     "line": {"width": 2, "color": "rgba(255,255,255,0.8)"}},
             hovertemplate=f"{result.name}: {result.bytes:,} bytes<br>{label} %{{y:.{decimals}f}}<extra></extra>",
