@@ -1,9 +1,9 @@
 """From a photo to an aligned face, and back into the photo.
 
-Faces are found with dlib's HOG detector (Dalal & Triggs 2005; King 2015, arXiv:1502.00046) and its 68 landmarks
-(Kazemi & Sullivan 2014). The crop is the one of the FFHQ data set (Karras et al. 2017, arXiv:1710.10196, appendix
-C, as used for FFHQ in arXiv:1812.04948): an upright square placed by eyes and mouth, the photo reflected and
-blurred where the square reaches past it.
+Faces are found with dlib's HOG detector (Dalal & Triggs 2005; King 2015, arXiv:1502.00046) and its 68
+landmarks (Kazemi & Sullivan 2014). The crop is the one of the FFHQ data set (Karras et al. 2017,
+arXiv:1710.10196, appendix C, as used for FFHQ in arXiv:1812.04948): an upright square placed by eyes and
+mouth, the photo reflected and blurred where the square reaches past it.
 
 Coordinates are continuous: a pixel's centre lies at its index plus one half.
 """
@@ -26,12 +26,13 @@ SIZE = 1024
 SMALL_FACE = 64
 """Faces with a smaller side, in pixels of the photo, are aligned with a warning."""
 
-# Longer side of the picture that the detector sees. It finds faces of 80 pixels or more: 6% of the side at first,
-# 3% when nothing was found. Small photos are enlarged, but not more than twice.
+# Longer side of the picture that the detector sees. It finds faces of 80 pixels or more: 6% of the side at
+# first, 3% when nothing was found. Small photos are enlarged, but not more than twice.
 _SIDES = (1280, 2560)
 _MAX_ENLARGEMENT = 2.0
-# A photo without orientation data may lie on a side. Where no upright face scores as much as the first number,
-# turned ones are searched, and must score more by the second: chins and brows of turned faces score up to 0.7.
+# A photo without orientation data may lie on a side. Where no upright face scores as much as the first
+# number, turned ones are searched, and must score more by the second: chins and brows of turned faces score
+# up to 0.7.
 _SURE = 1.0
 _TURNED_MARGIN = 0.5
 # Side of a face box where landmarks are searched: the predictor gives whole pixels only.
@@ -91,7 +92,7 @@ class Alignment:
 
     @property
     def quad(self) -> np.ndarray:
-        """Corners (4, 2) of the crop in pixels of the photo: top left, top right, bottom right, bottom left."""
+        """Corners (4, 2) of the crop in pixels of the photo, clockwise from the top left."""
         return _apply(self.matrix, np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]))
 
     def to_crop(self, points: np.ndarray, size: int = SIZE) -> np.ndarray:
@@ -102,8 +103,8 @@ class Alignment:
 def detect(photo: Image.Image) -> list[Face]:
     """All faces of a photo, largest first; empty if there are none.
 
-    Frontal and half-profile faces of at least 6% of the photo's longer side are found (3% if there is no larger
-    one), and if no face is upright, one that lies on its side or is upside down.
+    Frontal and half-profile faces of at least 6% of the photo's longer side are found (3% if there is no
+    larger one), and if no face is upright, one that lies on its side or is upside down.
 
     Args:
         photo: RGB, upright, at most :data:`hsc.images.MAX_PIXELS`; see :func:`hsc.images.open_image`.
@@ -167,8 +168,8 @@ def ffhq_square(landmarks: np.ndarray) -> np.ndarray:
     """FFHQ's square around a face, from its 68 landmarks (68, 2) in pixels.
 
     Its horizontal axis is the mean of the eye line and of the normal of the line from eyes to mouth; half its
-    side is the greater of 2 eye distances and 1.8 eye-mouth distances; its centre lies a tenth of the way from
-    the eyes to the mouth.
+    side is the greater of 2 eye distances and 1.8 eye-mouth distances; its centre lies a tenth of the way
+    from the eyes to the mouth.
 
     Returns:
         (2, 3), from the unit square to pixels.
@@ -191,7 +192,8 @@ def ffhq_square(landmarks: np.ndarray) -> np.ndarray:
 def cut(photo: Image.Image, alignment: Alignment, size: int = SIZE) -> Image.Image:
     """Sample the aligned crop (size x size) from the photo."""
     quad, width, height = alignment.quad, *photo.size
-    # Work on the part of the photo around the square, shrunk so that one of its pixels is about one of the crop.
+    # Work on the part of the photo around the square, shrunk so that one of its pixels is about one of the
+    # crop.
     margin = max(2.0, 0.02 * alignment.side)
     low, high = np.floor(quad.min(0) - margin), np.ceil(quad.max(0) + margin)
     box = (max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]), width), min(int(high[1]), height))
@@ -211,7 +213,9 @@ def cut(photo: Image.Image, alignment: Alignment, size: int = SIZE) -> Image.Ima
     matrix = matrix * factors[:, None]
     matrix[:, 2] += before
     matrix[:, :2] /= size
-    return part.transform((size, size), Image.Transform.AFFINE, matrix.ravel().tolist(), Image.Resampling.BICUBIC)
+    return part.transform(
+        (size, size), Image.Transform.AFFINE, matrix.ravel().tolist(), Image.Resampling.BICUBIC
+    )
 
 
 def paste_back(photo: Image.Image, face_image: Image.Image, alignment: Alignment) -> Image.Image:
@@ -227,7 +231,9 @@ def paste_back(photo: Image.Image, face_image: Image.Image, alignment: Alignment
     """
     if photo.size != tuple(alignment.photo_size):
         width, height = alignment.photo_size
-        raise ImageError(f"The face was aligned in a photo of {width} x {height} pixels; this one is another.")
+        raise ImageError(
+            f"The face was aligned in a photo of {width} x {height} pixels; this one is another."
+        )
     result = photo.convert("RGB").copy()
     quad = alignment.quad
     low = np.clip(np.floor(quad.min(0)), 0, photo.size).astype(int)
@@ -263,7 +269,9 @@ def locate(image: Image.Image, box: tuple[float, float, float, float]) -> np.nda
     if (high <= low).any():
         raise FaceError("The face lies outside the photo.")
     size = _scaled(tuple((high - low).tolist()), scale)
-    part = image.resize(size, Image.Resampling.BILINEAR, box=(*low.tolist(), *high.tolist()), reducing_gap=2.0)
+    part = image.resize(
+        size, Image.Resampling.BILINEAR, box=(*low.tolist(), *high.tolist()), reducing_gap=2.0
+    )
     factors = np.array(size) / (high - low)
     corners = (np.array(box).reshape(2, 2) - low) * factors
     points = _models().landmarks(np.asarray(part.convert("RGB")), corners.ravel())
@@ -304,7 +312,7 @@ def _models() -> _Models:
 
 
 def _detect_at(photo: Image.Image, side: int) -> list[Face]:
-    """Faces of a photo that is scaled to a longer side for the detector; everything in pixels of the photo."""
+    """Faces of a photo, in its pixels; the detector sees it scaled to a longer side of ``side``."""
     size = _scaled(photo.size, min(side / max(photo.size), _MAX_ENLARGEMENT))
     seen = photo.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     factors = np.array(size) / photo.size

@@ -1,8 +1,9 @@
 """Read a pickled dictionary of numpy arrays without trusting it.
 
 Pickle is a program that may call anything it can name. This reader lets it name three things only, those that
-a plain ``ndarray`` is written with, and answers each with a stand-in of its own: no class or function of numpy
-or of anything else is ever reached from the file. What comes out is nested dictionaries of float32 arrays.
+a plain ``ndarray`` is written with, and answers each with a stand-in of its own: no class or function of
+numpy or of anything else is ever reached from the file. What comes out is nested dictionaries of float32
+arrays.
 """
 
 from __future__ import annotations

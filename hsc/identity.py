@@ -1,8 +1,8 @@
 """Who is in the picture: MobileFaceNet (Chen et al. 2018, arXiv:1804.07573), 128-d, differentiable.
 
-The network serves evaluation and training only and is not part of the project's files: :func:`network_path` says
-where it is looked for. Two pictures of one face are compared by the cosine of their embeddings; different people
-have about 0.05.
+The network serves evaluation and training only and is not part of the project's files: :func:`network_path`
+says where it is looked for. Two pictures of one face are compared by the cosine of their embeddings;
+different people have about 0.05.
 """
 
 from __future__ import annotations
@@ -24,10 +24,18 @@ SIZE = 112
 _TEMPLATE = (
     (38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041),
 )  # fmt: skip
-# Their median place in FFHQ-aligned faces, as fractions of the side (measured with dlib on training pictures).
+# Their median place in FFHQ-aligned faces, as fractions of the side (measured with dlib on training
+# pictures).
 _FFHQ_POINTS = ((0.3783, 0.4818), (0.6230, 0.4831), (0.5029, 0.6211), (0.3955, 0.7324), (0.6074, 0.7314))
 # Inverted residuals: (stride, inner channels, outer channels).
-_BLOCKS = ((2, 128, 64), *[(1, 128, 64)] * 4, (2, 256, 128), *[(1, 256, 128)] * 6, (2, 512, 128), *[(1, 256, 128)] * 2)
+_BLOCKS = (
+    (2, 128, 64),
+    *[(1, 128, 64)] * 4,
+    (2, 256, 128),
+    *[(1, 256, 128)] * 6,
+    (2, 512, 128),
+    *[(1, 256, 128)] * 2,
+)
 
 
 def network_path() -> Optional[Path]:
@@ -102,8 +110,8 @@ class IdentityNetwork(nn.Module):
         """Embeddings (B, 128) of unit length.
 
         Args:
-            image: (B, 3, 112, 112) crops as :func:`crop` makes them, or FFHQ-aligned faces (B, 3, S, S) of any
-                other size, which :func:`crop_ffhq` cuts first; RGB in [-1, 1].
+            image: (B, 3, 112, 112) crops as :func:`crop` makes them, or FFHQ-aligned faces (B, 3, S, S) of
+                any other size, which :func:`crop_ffhq` cuts first; RGB in [-1, 1].
         """
         if image.shape[-2:] != (SIZE, SIZE):
             image = crop_ffhq(image)
@@ -116,13 +124,16 @@ class IdentityNetwork(nn.Module):
 
 def five_points(landmarks: Tensor) -> Tensor:
     """Eye centres, nose tip and mouth corners (..., 5, 2) of dlib's 68 landmarks (..., 68, 2)."""
-    return torch.stack([
-        landmarks[..., 36:42, :].mean(-2),
-        landmarks[..., 42:48, :].mean(-2),
-        landmarks[..., 30, :],
-        landmarks[..., 48, :],
-        landmarks[..., 54, :],
-    ], dim=-2)
+    return torch.stack(
+        [
+            landmarks[..., 36:42, :].mean(-2),
+            landmarks[..., 42:48, :].mean(-2),
+            landmarks[..., 30, :],
+            landmarks[..., 48, :],
+            landmarks[..., 54, :],
+        ],
+        dim=-2,
+    )
 
 
 def crop(image: Tensor, points: Tensor) -> Tensor:
@@ -151,8 +162,8 @@ def crop(image: Tensor, points: Tensor) -> Tensor:
 def crop_ffhq(image: Tensor) -> Tensor:
     """Crops (B, 3, 112, 112) of FFHQ-aligned faces (B, 3, S, S), at the average place of the five points.
 
-    No detection, hence the same crop for every picture, and differentiable. For one face compared with its own
-    restoration this is as good as landmarks are.
+    No detection, hence the same crop for every picture, and differentiable. For one face compared with its
+    own restoration this is as good as landmarks are.
     """
     points = image.new_tensor(_FFHQ_POINTS) * image.shape[-1] - 0.5
     return crop(image, points)

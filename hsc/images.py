@@ -34,8 +34,8 @@ def open_image(source: Source) -> Image.Image:
     See :func:`to_rgb` for what happens to other colour models. Of an animation the first frame is taken.
 
     Raises:
-        ImageError: the file is missing or empty, is not an image, has more than :data:`MAX_PIXELS` pixels, or is
-            damaged or truncated.
+        ImageError: the file is missing or empty, is not an image, has more than :data:`MAX_PIXELS` pixels, or
+            is damaged or truncated.
     """
     data, name = _read(source)
     if not data:
@@ -72,9 +72,9 @@ def check_size(image: Image.Image, name: str = "The picture") -> None:
 def to_rgb(image: Image.Image) -> Image.Image:
     """An 8-bit sRGB copy, upright and without metadata.
 
-    The EXIF orientation is applied; transparent pixels are laid on white; a colour profile is converted to sRGB;
-    CMYK without a profile and greyscale are converted plainly; 16-bit grey keeps its high byte; 32-bit grey is
-    taken as 0 to 1 (floats), 0 to 255 or 0 to 65535, the least of these that holds its values.
+    The EXIF orientation is applied; transparent pixels are laid on white; a colour profile is converted to
+    sRGB; CMYK without a profile and greyscale are converted plainly; 16-bit grey is scaled to 8 bits; 32-bit
+    grey is taken as 0 to 1 (floats), 0 to 255 or 0 to 65535, the least of these that holds its values.
 
     Raises:
         ImageError: a 32-bit picture holds values below 0, above 65535, or that are no numbers.
@@ -92,7 +92,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def to_tensor(image: Image.Image, size: Optional[int] = None) -> torch.Tensor:
-    """A PIL picture as float32 (1, 3, H, W) in [-1, 1]; resized to (size, size) first if ``size`` is given."""
+    """A PIL picture as float32 (1, 3, H, W) in [-1, 1], resized to (size, size) if ``size`` is given."""
     if size is not None and image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.LANCZOS)
     array = np.array(image.convert("RGB"))

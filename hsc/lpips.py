@@ -1,8 +1,8 @@
 """Learned Perceptual Image Patch Similarity (Zhang et al. 2018, arXiv:1801.03924), version 0.1.
 
-AlexNet or VGG16 activations at five depths, normalised over channels, squared differences weighted by a learned
-non-negative vector for each depth, averaged over positions and summed over depths. The feature stacks stand on
-their own, for feature losses and for the Frechet distance on VGG16 features.
+AlexNet or VGG16 activations at five depths, normalised over channels, squared differences weighted by a
+learned non-negative vector for each depth, averaged over positions and summed over depths. The feature stacks
+stand on their own, for feature losses and for the Frechet distance on VGG16 features.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ CHANNELS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
 class FeatureStack(nn.Module):
     """A convolutional network that returns its activations at five depths.
 
-    Input (B, 3, H, W) in [-1, 1]; output a list of five tensors (B, C_i, H_i, W_i), all non-negative, with the
-    channel counts of :data:`CHANNELS`.
+    Input (B, 3, H, W) in [-1, 1]; output a list of five tensors (B, C_i, H_i, W_i), all non-negative, with
+    the channel counts of :data:`CHANNELS`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        # LPIPS's standardisation, for pictures in [-1, 1] (ImageNet's mean and deviation, moved to that range).
+        # LPIPS's standardisation, for pictures in [-1, 1] (ImageNet's mean and deviation, moved to that
+        # range).
         shift = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
         scale = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
         self.register_buffer("shift", shift, persistent=False)
@@ -45,13 +46,15 @@ class AlexNetFeatures(FeatureStack):
 
     def __init__(self) -> None:
         super().__init__()
-        self.convs = nn.ModuleList([
-            nn.Conv2d(3, 64, 11, stride=4, padding=2),
-            nn.Conv2d(64, 192, 5, padding=2),
-            nn.Conv2d(192, 384, 3, padding=1),
-            nn.Conv2d(384, 256, 3, padding=1),
-            nn.Conv2d(256, 256, 3, padding=1),
-        ])
+        self.convs = nn.ModuleList(
+            [
+                nn.Conv2d(3, 64, 11, stride=4, padding=2),
+                nn.Conv2d(64, 192, 5, padding=2),
+                nn.Conv2d(192, 384, 3, padding=1),
+                nn.Conv2d(384, 256, 3, padding=1),
+                nn.Conv2d(256, 256, 3, padding=1),
+            ]
+        )
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(B, 3, H, W) in [-1, 1], H and W at least 63 -> five activations."""
@@ -168,8 +171,12 @@ def convert(sdist: Path, net: str) -> dict[str, Tensor]:
     for index in range(len(stack)):
         layer = stack[f"Conv_{index}"]
         # JAX keeps kernels as (height, width, in, out).
-        state[f"stack.convs.{index}.weight"] = torch.from_numpy(layer["kernel"]).permute(3, 2, 0, 1).contiguous()
+        state[f"stack.convs.{index}.weight"] = (
+            torch.from_numpy(layer["kernel"]).permute(3, 2, 0, 1).contiguous()
+        )
         state[f"stack.convs.{index}.bias"] = torch.from_numpy(layer["bias"])
     for index in range(len(CHANNELS[net])):
-        state[f"heads.{index}"] = torch.from_numpy(arrays[f"NetLinLayer_{index}"]["Conv_0"]["kernel"]).flatten()
+        state[f"heads.{index}"] = torch.from_numpy(
+            arrays[f"NetLinLayer_{index}"]["Conv_0"]["kernel"]
+        ).flatten()
     return state

@@ -1,7 +1,7 @@
 """How good a restored face is, and what it cost.
 
-Plain functions on tensors (B, 3, H, W) in [-1, 1] come first; :class:`FaceMetrics` runs all of them on a picture
-and its restoration. Rates count every byte of the file.
+Plain functions on tensors (B, 3, H, W) in [-1, 1] come first; :class:`FaceMetrics` runs all of them on a
+picture and its restoration. Rates count every byte of the file.
 """
 
 from __future__ import annotations
@@ -58,12 +58,14 @@ def lpips(model: LPIPS, first: Tensor, second: Tensor, size: Optional[int] = Non
         return model(first, second)
 
 
-def identity(network: IdentityNetwork, first: Tensor, second: Tensor, points: Optional[Tensor] = None) -> Tensor:
+def identity(
+    network: IdentityNetwork, first: Tensor, second: Tensor, points: Optional[Tensor] = None
+) -> Tensor:
     """Cosine (B,) of the identity embeddings of two pictures of aligned faces.
 
     Args:
-        points: five points (B, 5, 2) or (5, 2) in pixels, found in ``first`` and used for both pictures, so that
-            a moved feature counts as a change; their average place in FFHQ-aligned faces by default.
+        points: five points (B, 5, 2) or (5, 2) in pixels, found in ``first`` and used for both pictures, so
+            that a moved feature counts as a change; their average place in FFHQ-aligned faces by default.
     """
     with torch.no_grad():
         crops = [crop_ffhq(p) if points is None else crop(p, points) for p in (first, second)]
@@ -262,7 +264,9 @@ class _Recognition:
         import face_recognition_models
 
         self._dlib: Any = dlib
-        self._network = dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
+        self._network = dlib.face_recognition_model_v1(
+            face_recognition_models.face_recognition_model_location()
+        )
         self._lock = threading.Lock()
 
     def descriptor(self, image: Image.Image, face: alignment.Face) -> np.ndarray:

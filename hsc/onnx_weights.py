@@ -73,7 +73,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, Union[int, memoryview]]]
                 size, position = _varint(message, position)
             else:
                 size = 8 if kind == 1 else 4
-            value = message[position:position + size]
+            value = message[position : position + size]
             if len(value) != size:
                 raise ValueError("a field reaches past the end")
             position += size

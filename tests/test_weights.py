@@ -32,8 +32,14 @@ def package(tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> s
     folder.mkdir()
     path = folder / "hsc_test_data-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr("hsc_test_data-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: hsc-test-data\nVersion: 1.0\n")
-        wheel.writestr("hsc_test_data-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(
+            "hsc_test_data-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: hsc-test-data\nVersion: 1.0\n",
+        )
+        wheel.writestr(
+            "hsc_test_data-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
         wheel.writestr("hsc_test_data-1.0.dist-info/RECORD", "")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -70,7 +76,9 @@ def test_package_with_another_hash_is_refused(tmp_path: Path, package: str) -> N
     assert not list(tmp_path.glob(".fetch-*"))
 
 
-def test_offline_is_said_in_one_sentence(tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_is_said_in_one_sentence(
+    tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HSC_CACHE", str(tmp_path))
     for get in (weights.generator_path, lambda: weights.lpips_path("alex")):
         with pytest.raises(WeightsError, match="python -m hsc.weights") as caught:
@@ -86,9 +94,7 @@ def test_programs_that_start_together_fetch_once(tmp_path: Path, package: str) -
     )
     repository = Path(weights.__file__).parents[1]
     command = [sys.executable, "-c", program, str(tmp_path / "cache.whl")]
-    running = [
-        subprocess.Popen(command, cwd=repository, stderr=subprocess.PIPE, text=True) for _ in range(3)
-    ]
+    running = [subprocess.Popen(command, cwd=repository, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     output = [process.communicate()[1] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0]
     assert "".join(output).count("Fetching") == 1
