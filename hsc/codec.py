@@ -333,6 +333,8 @@ class Codec:
     def edit(self, semantics: Semantics, strengths: Mapping[str, float]) -> Semantics:
         """Move decoded semantics along named directions: S' = S^ + sum a n, F' = F^ + G_s(S') - G_s(S^).
 
+        The coded residual F^ - G_s(S^) gives way where the edit acts, see :mod:`directions.features`.
+
         Args:
             semantics: what :meth:`parse` gave.
             strengths: direction name to strength; 1.0 is a clear effect, 0 changes nothing at all.
@@ -351,9 +353,11 @@ class Codec:
         """Add ``(16, 512)`` to the style codes and carry F along; see :meth:`edit`."""
         if not offset.any():
             return semantics
+        from directions.features import edit_feature
+
         codes = semantics.codes + offset.to(semantics.codes)
-        change = self.generator.prefix(codes, LEVEL) - self.generator.prefix(semantics.codes, LEVEL)
-        return replace(semantics, codes=codes, feature=semantics.feature + change)
+        base, moved = (self.generator.prefix(each, LEVEL) for each in (semantics.codes, codes))
+        return replace(semantics, codes=codes, feature=edit_feature(semantics.feature, base, moved))
 
 
 class _Decoder:

@@ -186,16 +186,34 @@ def test_moving_by_nothing_changes_nothing(codec, data):
     assert codec.move(semantics, torch.zeros(16, 512)) is semantics
 
 
-def test_moves_add_up_in_any_order(codec, data):
+def test_moving_there_and_back_restores_the_codes(codec, data):
     semantics = codec.parse(data)
-    random = torch.Generator().manual_seed(0)
-    first, second = (0.05 * torch.randn(16, 512, generator=random) for _ in range(2))
-    one = codec.move(codec.move(semantics, first), second)
-    other = codec.move(codec.move(semantics, second), first)
-    both = codec.move(semantics, first + second)
-    for found in (one, other):
-        torch.testing.assert_close(found.codes, both.codes, atol=1e-5, rtol=0)
-        torch.testing.assert_close(found.feature, both.feature, atol=1e-3, rtol=1e-3)
+    offset = 0.05 * torch.randn(16, 512, generator=torch.Generator().manual_seed(0))
+    moved = codec.move(semantics, offset)
+    back = codec.move(moved, -offset)
+    assert not torch.allclose(moved.feature, semantics.feature)
+    torch.testing.assert_close(back.codes, semantics.codes, atol=1e-5, rtol=0)
+
+
+def test_the_order_of_edits_does_not_matter(codec, data):
+    semantics = codec.parse(data)
+    one = codec.edit(semantics, {"smile": 0.5, "makeup": 0.8})
+    other = codec.edit(semantics, {"makeup": 0.8, "smile": 0.5})
+    torch.testing.assert_close(one.codes, other.codes, atol=1e-6, rtol=0)
+    torch.testing.assert_close(one.feature, other.feature, atol=1e-4, rtol=1e-4)
+    assert codec.edit(semantics, {"smile": 0.0}) is semantics
+
+
+def test_stored_edits_are_applied_and_can_be_removed(codec, data):
+    import directions
+
+    stored = bitstream.append_edits(data, [(directions.load("smile").id, 0.75)])
+    assert len(stored) == len(data) + 5
+    semantics = codec.parse(stored)
+    assert codec.stored_edits(semantics) == {"smile": 0.75}
+    edited = codec.render(codec.edit(codec.parse(data), {"smile": 0.75}), 256)
+    assert codec.decode(stored, 256).tobytes() == edited.tobytes()
+    assert bitstream.strip_edits(stored) == data
 
 
 @pytest.mark.slow
