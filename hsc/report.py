@@ -106,7 +106,8 @@ def rate_distortion_figure(
                "tickvals": [200, 400, 800, 1500, 3000, 6000, 12000, 24000, 48000], "tickformat": ",d"},
         yaxis={"title": f"{label}{f' ({unit})' if unit else ''}, {better}"},
         legend={"orientation": "h", "y": -0.2}, margin={"l": 60, "r": 20, "t": 20, "b": 60},
-        hovermode="closest", template="none",
+        hovermode="closest",
+        modebar={"bgcolor": "rgba(0,0,0,0)"},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
     return figure
@@ -186,8 +187,8 @@ def page(
     options = "".join(f'<option value="{metric}">{COLUMNS[metric][0]}</option>' for metric in figures)
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     lead = (
-        f"{about['pictures']} pictures of {SIDE} x {SIDE} pixels, {about['date']}. Every point is the mean "
-        "over complete files, headers and all, and over what those files alone decode to."
+        f"{_count(about['pictures'], 'picture')} of {SIDE} x {SIDE} pixels, {about['date']}. Every point is the "
+        "mean over complete files, headers and all, and over what those files alone decode to."
     )
     parts = [
         f"<h1>Face photos at the same bytes</h1><p>{html.escape(lead)}</p>",
@@ -280,6 +281,10 @@ def data_uri(image: Image.Image) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def _curves(rows: Sequence[Row]) -> dict[str, list[Row]]:
     curves: dict[str, list[Row]] = {}
     for row in rows:
@@ -312,13 +317,13 @@ h1 { font-size: 1.8rem; margin: 1rem 0 0; } h2 { font-size: 1.2rem; margin: 2.5r
 #plot { height: min(70vh, 34rem); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: right; 
+th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: right;
   white-space: nowrap; }
 th:first-child { text-align: left; } thead th { font-weight: 600; font-size: .85rem; }
 tbody th { font-weight: 400; } .own { background: #e4572e22; } .own th { font-weight: 700; }
 .over td { opacity: .6; }
 i { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .5em; }
-.note { font-size: .8rem; font-weight: 400; opacity: .75; white-space: normal; }
+.note { font-size: .8rem; font-weight: 400; opacity: .75; white-space: normal; min-width: 11rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(15rem, 45%), 1fr)); gap: .75rem; }
 figure { margin: 0; } .window { overflow: hidden; border-radius: 6px; aspect-ratio: 1; cursor: zoom-in; }
 .window img { width: 100%; height: 100%; display: block; touch-action: pan-y; }

@@ -494,7 +494,8 @@ class HiFiCCodec(ImageCodec):
     """The reduced model, trained on faces for 0.008 to 0.03 bits per pixel at 1024 x 1024.
 
     Args:
-        path: its weights; by default the shipped ones.
+        path: its weights; by default ``hific.safetensors`` in the folder of users' own weights
+            (`hsc.baselines.learned.weights_folder`), else the shipped ones.
     """
 
     key, kind = "hific", "learned"
@@ -513,9 +514,18 @@ class HiFiCCodec(ImageCodec):
 
     def available(self) -> str | None:
         try:
+            if not self._file().is_file():
+                raise WeightsError(f"{self._file().name} does not exist")
             self._load()
-        except (WeightsError, ImportError) as error:
-            return f"its weights are not here: {error}"
+        except WeightsError as error:
+            if self._path is not None:
+                return str(error)
+            return (
+                "its weights are not here: put hific.safetensors into the folder that HSC_BASELINES "
+                "names, or train it with python -m hsc.train.hific"
+            )
+        except ImportError:
+            return "the package compressai is not installed"
         return None
 
     def description(self) -> str:
@@ -534,8 +544,10 @@ class HiFiCCodec(ImageCodec):
         if self._path is not None:
             return self._path
         from hsc import weights
+        from hsc.baselines.learned import weights_folder
 
-        return weights.shipped("hific")
+        own = weights_folder() / "hific.safetensors"
+        return own if own.is_file() else weights.shipped("hific")
 
     def _load(self) -> HiFiCCoder:
         if self._coder is None:

@@ -116,8 +116,10 @@ class LearnedCodec(ImageCodec):
         try:
             files = self.files()
             if not files:
-                return (f"its weights are not here: put {self.key}-1.safetensors (or .pth) to {self.key}-"
-                        f"{self.qualities} into {self._where()}")  # fmt: skip
+                return (
+                    f"its weights are not here: put {self.key}-1.safetensors (or .pth) to {self.key}-"
+                    f"{self.qualities} into the folder that HSC_BASELINES names"
+                )
             for quality in files:
                 self._network(quality)
         except HSCError as error:

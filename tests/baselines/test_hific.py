@@ -182,5 +182,13 @@ def test_weights_that_cannot_be(tmp_path):
         assert codec.name == "HiFiC (retrained, reduced)" or path.exists()
 
 
+def test_without_weights_the_reason_says_what_to_do(tmp_path, monkeypatch, weights):
+    monkeypatch.setenv("HSC_BASELINES", str(tmp_path))
+    monkeypatch.setattr("hsc.weights._SHIPPED", tmp_path / "none")
+    assert "hsc.train.hific" in HiFiCCodec().available()
+    (tmp_path / "hific.safetensors").write_bytes(weights.read_bytes())
+    assert HiFiCCodec().available() is None
+
+
 def test_the_name_says_the_size(weights):
     assert HiFiCCodec(weights).name == f"HiFiC (retrained, reduced, {weights.stat().st_size / 2**20:.1f} MiB)"
