@@ -187,8 +187,8 @@ def page(
     options = "".join(f'<option value="{metric}">{COLUMNS[metric][0]}</option>' for metric in figures)
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     lead = (
-        f"{_count(about['pictures'], 'picture')} of {SIDE} x {SIDE} pixels, {about['date']}. Every point is the "
-        "mean over complete files, headers and all, and over what those files alone decode to."
+        f"{_count(about['pictures'], 'picture')} of {SIDE} x {SIDE} pixels, {about['date']}. Every point is "
+        "the mean over complete files, headers and all, and over what those files alone decode to."
     )
     parts = [
         f"<h1>Face photos at the same bytes</h1><p>{html.escape(lead)}</p>",
