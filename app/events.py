@@ -13,7 +13,7 @@ import gradio as gr
 
 from app import cards, comparison, editing, memory, plots
 from app.session import Picture, Session, Sessions
-from app.studio import Studio, reopen
+from app.studio import SMALLEST_FILE, Studio, reopen
 from hsc import alignment, bitstream, film
 from hsc.errors import HSCError
 
@@ -143,8 +143,11 @@ class Events:
 
     def _show(self, session: Session, picture: Picture, max_bytes: float, data: bytes | None = None) -> dict:
         """A picture in all three steps: encode it, restore it, start editing from zero."""
+        enough = []
         if data is None:
             data, edits = self.studio.encode(session, picture, round(max_bytes)), []
+            if len(data) < 0.85 * max_bytes and len(data) >= SMALLEST_FILE:
+                enough = [f"More bytes do not help: {cards.amount(len(data))} are this model’s best."]
         else:
             edits = self.studio.codec.parse(data).edits
             data = bitstream.strip_edits(data) if edits else data
@@ -165,7 +168,7 @@ class Events:
                 "value": len(data), "max": len(data),
                 "marks": [[layer.end, layer.name] for layer in whole.layers if layer.name in ("S", "F1", "F4")],
             },
-            self.ui.notes: cards.notes(picture.notes),
+            self.ui.notes: cards.notes([*picture.notes, *enough]),
             self.ui.faces: self._faces(picture),
             self.ui.file: gr.DownloadButton(
                 value=str(session.folder.data(data, "face.hsc")), label=f"The file, {cards.amount(len(data))}",
@@ -180,7 +183,9 @@ class Events:
         for name, slider in self.ui.sliders.items():
             view[slider] = strengths.get(name, 0.0)
         view[self.ui.own_strength] = 0.0
-        return view | self._edited(session, strengths)
+        view |= self._edited(session, strengths)
+        session.full_edit = self._key([*(strengths.get(name, 0.0) for name in self.ui.sliders), 0.0])
+        return view
 
     def _received(self, session: Session, size: int) -> dict:
         """The large picture of a prefix, and everything that says how long it is."""
@@ -241,9 +246,9 @@ class Events:
         with session.lock:
             if session.picture is None:
                 return gr.skip()
-            return self._edited(session, self._strengths(session, strengths)) | {
-                self.ui.pasted: gr.Image(value=None, visible=False)
-            }
+            view = self._edited(session, self._strengths(session, strengths))
+            session.full_edit = self._key(strengths)
+            return view | {self.ui.pasted: gr.Image(value=None, visible=False)}
 
     @designed
     def filmstrip(self, request: gr.Request, name: str | None, *strengths: float) -> dict:
@@ -320,7 +325,6 @@ class Events:
         else:
             session.edited = before
         session.folder.keep(session.left, before, session.edited)
-        session.full_edit = self._key(strengths.values()) if len(strengths) == len(self.ui.sliders) + 1 else ()
         stored = editing.with_edits(session.data, active)
         return {
             self.ui.edit_stage: (str(before), str(session.edited)),

@@ -42,7 +42,7 @@ def test_the_layout_starts_as_a_space_does(studio, tmp_path: Path, unused_port: 
     folder = tmp_path / "space"
     space.lay_out(folder)
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PWD")} | {
-        "SPACE_ID": "somebody/hsc-studio", "SYSTEM": "spaces", "GRADIO_SSR_MODE": "True", "HOME": str(tmp_path),
+        "SPACE_ID": "somebody/hsc-studio", "GRADIO_SSR_MODE": "True", "HOME": str(tmp_path),
         "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(unused_port),
         "GRADIO_TEMP_DIR": str(tmp_path / "gradio"), "HSC_CACHE": _cache(), "NO_PROXY": "127.0.0.1,localhost",
     }  # fmt: skip

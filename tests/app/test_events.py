@@ -1,0 +1,126 @@
+"""Handlers of the page, called as Gradio calls them, with the real codec and names in place of components."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+import directions
+from app import editing
+from app.events import Events
+from app.session import Sessions
+from hsc import bitstream
+
+_NAMES = (
+    "stage caption numbers bytemap layers restored edit_stage edit_caption edited edited_file own_strength received"
+    " notes faces file grid table plot strip pasted video paste examples photo metric"
+).split()
+
+
+@pytest.fixture
+def events(studio, tmp_path, monkeypatch) -> Events:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    ui = SimpleNamespace(**{name: name for name in _NAMES})
+    ui.sliders = {direction.name: f"slider-{direction.name}" for direction in editing.shipped()}
+    return Events(studio, Sessions(), ui)
+
+
+@pytest.fixture
+def visitor() -> SimpleNamespace:
+    return SimpleNamespace(session_hash="visitor")
+
+
+def skipped(update) -> bool:
+    """Whether a handler left the page as it was."""
+    return update == gr.skip()
+
+
+def test_the_first_example_is_shown_and_encoded_once(events, visitor, monkeypatch) -> None:
+    calls = []
+    encode = events.studio._encode
+    monkeypatch.setattr(events.studio, "_encode", lambda *given: calls.append(given) or encode(*given))
+    events.studio._examples.clear()
+    view = events.start(visitor, 500)
+    left, right = view["stage"]
+    with Image.open(left) as original, Image.open(right) as restored:
+        assert original.format == restored.format == "PNG" and original.size == restored.size == (1024, 1024)
+    size = len(events.sessions.get("visitor").data)
+    assert 0 < size <= 500 and f"<strong>{size}</strong>" in view["numbers"]
+    assert view["received"]["max"] == view["received"]["value"] == size
+    events.set_bytes(visitor, 300)
+    events.set_bytes(visitor, 500)
+    events.start(SimpleNamespace(session_hash="other"), 500)
+    assert [given[1] for given in calls] == [500, 300]
+
+
+def test_nothing_received_is_the_mean_face_and_a_late_preview_is_dropped(events, visitor) -> None:
+    events.start(visitor, 400)
+    preview = events.receive_preview(visitor, 0)
+    with Image.open(preview["stage"][1]) as image:
+        assert image.size == (256, 256)
+    full = events.receive(visitor, 0)
+    with Image.open(full["stage"][1]) as image:
+        assert image.size == (1024, 1024)
+    assert skipped(events.receive_preview(visitor, 0))
+
+
+def test_zero_bytes_work_in_every_step(events, visitor) -> None:
+    view = events.start(visitor, 0)
+    assert events.sessions.get("visitor").data == b""
+    assert "the mean of all faces" in view["numbers"] and "No bytes at all" in view["bytemap"]
+    assert [list(update) for update in events.compare(visitor)] == [["grid"]]
+
+
+def test_more_bytes_than_help_are_not_spent_and_it_is_said(events, visitor) -> None:
+    assert "More bytes do not help" in events.start(visitor, 8000)["notes"]
+
+
+def test_edits_come_back_with_the_file(events, visitor, tmp_path: Path) -> None:
+    names = directions.names()
+    if not names:
+        pytest.skip("no directions are shipped yet")
+    events.start(visitor, 400)
+    values = [0.5 if name == names[0] else 0.0 for name in events.ui.sliders] + [0.0]
+    preview = events.edit_preview(visitor, *values)
+    view = events.edit(visitor, *values)
+    assert preview["edit_stage"][0] == view["edit_stage"][0] and skipped(events.edit_preview(visitor, *values))
+    session = events.sessions.get("visitor")
+    stored = editing.with_edits(session.data, {names[0]: 0.5})
+    assert bitstream.BitstreamReader(stored).edits == directions.to_ids({names[0]: 0.5})
+    (tmp_path / "edited.hsc").write_bytes(stored)
+    again = events.open_upload(SimpleNamespace(session_hash="other"), str(tmp_path / "edited.hsc"), 400)
+    assert again[f"slider-{names[0]}"] == 0.5
+    with Image.open(view["edit_stage"][1]) as one, Image.open(again["edit_stage"][1]) as other:
+        assert one.tobytes() == other.tobytes()
+
+
+def test_a_foreign_direction_edits_but_is_not_stored(events, visitor, tmp_path: Path) -> None:
+    import numpy as np
+
+    np.save(tmp_path / "Up & away.npy", np.random.default_rng(0).normal(0, 0.05, (1, 512)).astype(np.float32))
+    events.start(visitor, 400)
+    none = [0.0] * len(events.ui.sliders)
+    assert events.own_direction(visitor, str(tmp_path / "Up & away.npy"), 0, 7, 2.0)["own_strength"]["visible"]
+    view = events.edit(visitor, *none, 1.0)
+    assert view["edit_stage"][0] != view["edit_stage"][1] and "Up   away +1.00" in view["edit_caption"]
+    assert editing.with_edits(events.sessions.get("visitor").data, {events.sessions.get("visitor").foreign: 1.0}) is None
+
+
+@pytest.mark.parametrize(("name", "data"), [("a.jpg", b""), ("a.jpg", b"no picture"), ("a.hsc", b"HSC\x19\1\1\1\1\1\1\1")])
+def test_bad_files_leave_the_page_as_it_was(events, visitor, tmp_path: Path, name: str, data: bytes) -> None:
+    events.start(visitor, 300)
+    session = events.sessions.get("visitor")
+    before = session.data
+    (tmp_path / name).write_bytes(data)
+    assert skipped(events.open_upload(visitor, str(tmp_path / name), 300))
+    assert session.data == before
+
+
+def test_a_visitor_who_was_forgotten_is_told_so(events, visitor) -> None:
+    assert skipped(events.set_bytes(visitor, 300))
+    assert skipped(events.paste(visitor))
+    assert skipped(events.edit_preview(visitor, *[0.0] * (len(events.ui.sliders) + 1)))
