@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import tarfile
 
 import numpy as np
@@ -120,16 +121,14 @@ def test_rounding_passes_the_gradient():
 
 
 def test_gaussian_tables_match_their_scales():
+    """Centred on 0, and the middle symbol has the mass of its bin."""
     cdf, lengths, offsets = gaussian_tables()
     assert len(cdf) == entropy.SCALES
-    for index, scale in enumerate(entropy.scale_table()):
-        row = cdf[index, :lengths[index]].double() / 65536
-        mass = row.diff()[:-1]
-        values = torch.arange(len(mass)) + offsets[index]
-        deviation = ((values**2 * mass).sum() / mass.sum()).sqrt()
-        # A bin of width 1 adds 1/12 of variance.
-        if scale > 0.5:
-            assert abs(deviation / np.sqrt(scale**2 + 1 / 12) - 1) < 0.05
+    for row, length, offset, scale in zip(cdf, lengths, offsets, entropy.scale_table()):
+        frequencies = row[:length].diff()
+        expected = math.erf(0.5 / scale / math.sqrt(2))
+        assert length - 2 == 1 - 2 * offset
+        assert frequencies[-offset].item() / 65536 == pytest.approx(expected, rel=0.02, abs=1e-3)
 
 
 @pytest.mark.slow
