@@ -17,7 +17,9 @@ from hsc.errors import HSCError
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--host", default=None, help="Address to listen on; 0.0.0.0 for the whole network. [127.0.0.1]")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port; the first free one from 7860 on by default.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port; the first free one from 7860 on by default."
+)
 @click.option("--mcp", is_flag=True, help="Serve the endpoints to language models over MCP as well.")
 @click.option("--open", "in_browser", is_flag=True, help="Open the page in a browser.")
 def main(host: str | None, port: int | None, mcp: bool, in_browser: bool) -> None:

@@ -1,7 +1,7 @@
 """Typed endpoints for programs: compress, decode, edit, compare.
 
-Files go in and out as Gradio's file data: ``gradio_client.handle_file("me.jpg")`` in Python, an upload and its path
-with curl. Nothing is remembered between calls.
+Files go in and out as Gradio's file data: ``gradio_client.handle_file("me.jpg")`` in Python, an upload and
+its path with curl. Nothing is remembered between calls.
 """
 
 # Annotations are evaluated here: Gradio reads the types of results from the functions themselves.
@@ -30,7 +30,9 @@ def register(studio: Studio, sessions: Sessions) -> None:
         sessions: keep account of the files that are sent.
     """
 
-    def compress(photo: FileData, max_bytes: int = DEFAULT_BYTES, face: int = 0) -> tuple[FileData, dict[str, Any]]:
+    def compress(
+        photo: FileData, max_bytes: int = DEFAULT_BYTES, face: int = 0
+    ) -> tuple[FileData, dict[str, Any]]:
         """Compress one face of a photo to an .hsc file of at most max_bytes bytes.
 
         Args:
@@ -47,7 +49,10 @@ def register(studio: Studio, sessions: Sessions) -> None:
         if data is not None:
             raise ImageError("That is an .hsc file already, not a photo.")
         data = studio.encode(Session(), picture, max_bytes)
-        about = _description(studio.codec.parse(data)) | {"faces": len(picture.faces), "notes": list(picture.notes)}
+        about = _description(studio.codec.parse(data)) | {
+            "faces": len(picture.faces),
+            "notes": list(picture.notes),
+        }
         return _sent(Folder(sessions.files).data(data, "face.hsc")), about
 
     def decode(file: FileData, size: int = 1024, received_bytes: int = -1) -> tuple[FileData, dict[str, Any]]:
@@ -84,7 +89,7 @@ def register(studio: Studio, sessions: Sessions) -> None:
         data = bitstream.strip_edits(_file(file))
         moved = editing.move(studio.codec, studio.codec.parse(data), strengths)
         picture, folder = _render(studio, moved, size), Folder(sessions.files)
-        note = f"Face restored from {len(data)} bytes and edited by HSC ({editing.described(strengths)}): synthetic."
+        note = editing.note(len(data), strengths)
         active = {name: value for name, value in strengths.items() if value}
         stored = editing.with_edits(data, active) or data
         return _sent(folder.png(picture, "edited", note)), _sent(folder.data(stored, "edited.hsc"))
@@ -101,7 +106,9 @@ def register(studio: Studio, sessions: Sessions) -> None:
             For each codec: codec, name, bytes, fits, metrics, reason (why there is no result) and note.
         """
         if not bitstream.file_bytes([]) <= max_bytes <= MAX_BYTES:
-            raise HSCError(f"max_bytes must be from {bitstream.file_bytes([])} to {MAX_BYTES}, not {max_bytes}.")
+            raise HSCError(
+                f"max_bytes must be from {bitstream.file_bytes([])} to {MAX_BYTES}, not {max_bytes}."
+            )
         picture, data = studio.open(_received(photo), face)
         if data is not None:
             raise ImageError("A comparison needs a photo, not an .hsc file.")
@@ -110,10 +117,17 @@ def register(studio: Studio, sessions: Sessions) -> None:
         for results in comparison.run(picture.crop, chosen, max_bytes, studio.judge):
             pass
         return [
-            {"codec": result.codec, "name": result.name, "bytes": result.bytes, "fits": result.fits,
-             "metrics": result.metrics, "reason": result.reason, "note": result.note}
+            {
+                "codec": result.codec,
+                "name": result.name,
+                "bytes": result.bytes,
+                "fits": result.fits,
+                "metrics": result.metrics,
+                "reason": result.reason,
+                "note": result.note,
+            }
             for result in results
-        ]  # fmt: skip
+        ]
 
     for endpoint in (compress, decode, edit):
         gr.api(_told(endpoint), api_name=endpoint.__name__, concurrency_id=MODEL, concurrency_limit=1)
@@ -173,7 +187,9 @@ def _description(semantics: Semantics) -> dict[str, Any]:
         "bytes": semantics.bytes,
         "bpp": metrics.bpp(semantics.bytes),
         "quality": semantics.quality,
-        "layers": [{"name": layer.name, "bytes": layer.bytes, "end": layer.end} for layer in semantics.layers],
+        "layers": [
+            {"name": layer.name, "bytes": layer.bytes, "end": layer.end} for layer in semantics.layers
+        ],
         "total_layers": semantics.total_layers,
         "complete": semantics.complete,
         "edits": editing.stored(semantics.edits),

@@ -54,7 +54,8 @@ def numbers(size: int, received: int, semantics: Semantics, total_layers: int, u
     facts.append(("smaller than the raw crop", f"{ratio(RAW_BYTES, size)}×"))
     cells = "".join(f"<div><dd>{value}</dd><dt>{escape(name)}</dt></div>" for name, value in facts)
     return (
-        f'<div class="numbers"><p class="numbers-main"><strong>{shown}</strong> bytes</p>{part}<dl>{cells}</dl></div>'
+        f'<div class="numbers"><p class="numbers-main"><strong>{shown}</strong> bytes</p>{part}'
+        f"<dl>{cells}</dl></div>"
     )
 
 
@@ -80,18 +81,20 @@ def byte_map(data: bytes, semantics: Semantics, received: int) -> str:
     image.save(buffer, "PNG")
     url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     return (
-        f'<figure class="bytemap"><img src="{url}" width="{columns}" height="{rows}" alt="The {len(data)} bytes of'
-        f' the file, one cell each, {received} of them received"><figcaption>This is the whole file, a cell for each'
+        f'<figure class="bytemap"><img src="{url}" width="{columns}" height="{rows}" alt="The'
+        f' {len(data)} bytes of the file, one cell each, {received} of them received">'
+        "<figcaption>This is the whole file, a cell for each"
         f" byte.</figcaption></figure>"
     )
 
 
 def caption(left: str, right: str, description: str, stage: str) -> str:
-    """What is on the two sides of a divider; also carries the texts for people who do not see the pictures."""
+    """What is on the two sides of a divider; carries the texts for people who do not see the pictures too."""
     return (
         f'<div class="caption" data-stage="{stage}" data-left="{escape(left)}: {escape(description)}"'
         f' data-right="{escape(right)}: {escape(description)}">'
-        f'<span class="caption-left">{escape(left)}</span><span class="caption-right">{escape(right)}</span></div>'
+        f'<span class="caption-left">{escape(left)}</span>'
+        f'<span class="caption-right">{escape(right)}</span></div>'
     )
 
 
@@ -116,8 +119,9 @@ def example_strip(examples: Sequence[Example], chosen: int | None = None) -> str
         for index, example in enumerate(examples)
     )
     return (
-        f'<div class="examples"><p class="examples-title">or try one of these</p><div class="examples-row">{buttons}'
-        f'</div><p class="examples-note">Made by the generator, they are nobody; the last is NASA’s public-domain'
+        '<div class="examples"><p class="examples-title">or try one of these</p>'
+        f'<div class="examples-row">{buttons}</div>'
+        '<p class="examples-note">Made by the generator, they are nobody; the last is NASA’s public-domain'
         f" portrait of astronaut Eileen Collins.</p></div>"
     )
 
@@ -164,4 +168,5 @@ def filmstrip(frames: Sequence[tuple[float, Image.Image]], label: str) -> str:
             f'<button type="button" data-index="{strength:g}" aria-label="{escape(label)} {shown}">'
             f'<img src="{url}" width="256" height="256" alt=""><span>{shown}</span></button>'
         )
-    return f'<div class="strip" role="group" aria-label="{escape(label)} at several strengths">{"".join(parts)}</div>'
+    name = f"{escape(label)} at several strengths"
+    return f'<div class="strip" role="group" aria-label="{name}">{"".join(parts)}</div>'

@@ -53,8 +53,10 @@ class CurrentFile(ImageCodec):
 
 
 def codecs(codec: Codec, data: bytes) -> list[ImageCodec]:
-    """Those of a live comparison, unavailable ones too: this session's own file first, then the closest rivals."""
-    others = [other for other in baselines.codecs() if other.kind != "hsc" and not other.key.endswith("-scaled")]
+    """Those of a live comparison, unavailable ones too: this session's file first, closest rivals next."""
+    others = [
+        other for other in baselines.codecs() if other.kind != "hsc" and not other.key.endswith("-scaled")
+    ]
     others.sort(key=lambda other: _RIVALS.index(other.key) if other.key in _RIVALS else len(_RIVALS))
     return [CurrentFile(codec, data), *others]
 
@@ -64,7 +66,9 @@ def working(chosen: Sequence[ImageCodec]) -> dict[str, str]:
     return {codec.key: codec.name for codec in chosen if codec.available() is None}
 
 
-def run(crop: Image.Image, chosen: Sequence[ImageCodec], max_bytes: int, judge: Judge) -> Iterator[list[Result]]:
+def run(
+    crop: Image.Image, chosen: Sequence[ImageCodec], max_bytes: int, judge: Judge
+) -> Iterator[list[Result]]:
     """Results so far, every time there is a new one, in the order of ``chosen``.
 
     Raises:
@@ -107,20 +111,23 @@ def grid(original: Path, results: Sequence[Result], pictures: dict[str, Path], w
             note = f"{amount(result.bytes)}, {more(result)}"
             large.append(_tile(result.name, pictures[result.codec], note, "over"))
     tiles += [
-        f'<figure class="tile waiting"><div class="tile-view skeleton"></div><figcaption><strong>{escape(name)}'
+        f'<figure class="tile waiting"><div class="tile-view skeleton"></div>'
+        f"<figcaption><strong>{escape(name)}"
         f"</strong><span>at work</span></figcaption></figure>"
         for name in waiting
     ]
     rest = ""
     if large:
         rest = (
-            '<h3 class="tiles-title">Cannot go this low. This is the smallest file that each of these can make:</h3>'
+            '<h3 class="tiles-title">Cannot go this low. This is the smallest file that each of these'
+            " can make:</h3>"
             f'<div class="tiles small">{"".join(large)}</div>'
         )
     return (
         '<div class="zoom"><label>Zoom <input type="range" min="0" max="4" step="0.01" value="0"'
-        ' aria-label="Zoom of all pictures"></label><output>1.0×</output><span>Drag, pinch or double-click any'
-        f' picture: all of them follow.</span></div><div class="tiles">{"".join(tiles)}</div>{rest}'
+        ' aria-label="Zoom of all pictures"></label><output>1.0×</output>'
+        "<span>Drag, pinch or double-click any picture: all of them follow.</span></div>"
+        f'<div class="tiles">{"".join(tiles)}</div>{rest}'
     )
 
 
@@ -133,8 +140,9 @@ def more(result: Result) -> str:
 def _tile(name: str, path: Path, note: str, kind: str) -> str:
     url = "gradio_api/file=" + quote(str(path))
     return (
-        f'<figure class="tile {kind}"><div class="tile-view" tabindex="0" role="group" aria-label="{escape(name)}:'
-        f' arrow keys move, plus and minus zoom"><img src="{url}" alt="{escape(name)}, {escape(note)}"'
+        f'<figure class="tile {kind}"><div class="tile-view" tabindex="0" role="group"'
+        f' aria-label="{escape(name)}: arrow keys move, plus and minus zoom">'
+        f'<img src="{url}" alt="{escape(name)}, {escape(note)}"'
         f' draggable="false"></div><figcaption><strong>{escape(name)}</strong><span>{escape(note)}</span>'
         f"</figcaption></figure>"
     )
@@ -154,15 +162,19 @@ def table(results: Sequence[Result]) -> str:
         mark = f'<span class="dot" style="background:{report.colour(result.codec)}"></span>'
         name = f'<th scope="row">{mark}{escape(result.name)}</th>'
         if result.reason is not None:
-            rows.append(f'<tr class="off">{name}<td colspan="{len(columns) + 1}">{escape(_sentence(result.reason))}</td></tr>')
+            rows.append(
+                f'<tr class="off">{name}<td colspan="{len(columns) + 1}">'
+                f"{escape(_sentence(result.reason))}</td></tr>"
+            )
             continue
         size = f"{result.bytes:,}" + ("" if result.fits else f"<small>{more(result)}</small>")
         cells = "".join(_cell(result, column, best.get(column)) for column in columns)
         kind = "own" if result.codec == "hsc" else "" if result.fits else "over"
         rows.append(f'<tr class="{kind}">{name}<td>{size}</td>{cells}</tr>')
     return (
-        f'<div class="table-wrap"><table class="scores"><caption>The whole file of each codec, measured against the'
-        f' original at 1024 × 1024</caption><thead><tr><th scope="col">Codec</th><th scope="col">Bytes</th>{heads}'
+        f'<div class="table-wrap"><table class="scores"><caption>The whole file of each codec, measured'
+        ' against the original at 1024 × 1024</caption><thead><tr><th scope="col">Codec</th>'
+        f'<th scope="col">Bytes</th>{heads}'
         f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 

@@ -1,4 +1,4 @@
-"""Components of our own, built on ``gr.HTML``: their markup is made here, their behaviour is ``static/studio.js``."""
+"""Components of our own, built on ``gr.HTML``: the markup is made here, the behaviour is ``static/studio.js``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradio.events import Dependency
 class RangeInput(gr.HTML):
     """A slider with a label, a value that says its unit, marks, a reset, and a scale that may be logarithmic.
 
-    ``input`` is triggered while it moves and ``release`` when it is let go, by mouse, touch or keyboard alike.
+    ``input`` is triggered while it moves and ``release`` when it is let go, by mouse, touch or keyboard.
     The value is a number; as an output also ``{"value": ..., "max": ..., "marks": [[at, text], ...]}``.
 
     Args:
@@ -51,9 +51,17 @@ class RangeInput(gr.HTML):
         render: bool = True,
     ) -> None:
         options = {
-            "min": minimum, "max": maximum, "step": step, "unit": unit, "scale": spacing, "marks": marks or [],
-            "tested": tested, "home": home, "signed": signed, "label": label,
-        }  # fmt: skip
+            "min": minimum,
+            "max": maximum,
+            "step": step,
+            "unit": unit,
+            "scale": spacing,
+            "marks": marks or [],
+            "tested": tested,
+            "home": home,
+            "signed": signed,
+            "label": label,
+        }
         name = escape(label)
         reset = play_button = ""
         if home is not None:

@@ -42,6 +42,11 @@ def described(strengths: Mapping[str | Direction, float]) -> str:
     return ", ".join(parts)
 
 
+def note(size: int, strengths: Mapping[str | Direction, float]) -> str:
+    """What the metadata of an edited picture says."""
+    return f"Face restored from {size} bytes and edited by HSC ({described(strengths)}): synthetic."
+
+
 def move(codec: Codec, semantics: Semantics, strengths: Mapping[str | Direction, float]) -> Semantics:
     """Semantics moved along shipped and foreign directions.
 

@@ -99,9 +99,7 @@ class Events:
             return self._show(session, picture, max_bytes)
 
     @designed
-    def set_bytes(
-        self, request: gr.Request, max_bytes: float, progress: gr.Progress = gr.Progress()
-    ) -> dict:
+    def set_bytes(self, request: gr.Request, max_bytes: float, progress: gr.Progress = gr.Progress()) -> dict:
         """The bytes slider was let go: compress again."""
         session = self._session(request)
         with session.lock:
@@ -123,7 +121,9 @@ class Events:
             path = session.restored.get(layers) or session.previews.get(layers)
             if path is None or not path.exists():
                 preview = self.studio.codec.render_preview(semantics)
-                path = session.folder.png(preview, "preview", f"Preview of a face restored by HSC from {size} bytes.")
+                path = session.folder.png(
+                    preview, "preview", f"Preview of a face restored by HSC from {size} bytes."
+                )
                 session.previews[layers] = path
             return {
                 self.ui.stage: (str(session.left), str(path)),
@@ -165,21 +165,27 @@ class Events:
         strengths = editing.stored(edits)
         view = self._received(session, len(data)) | {
             self.ui.received: {
-                "value": len(data), "max": len(data),
-                "marks": [[layer.end, layer.name] for layer in whole.layers if layer.name in ("S", "F1", "F4")],
+                "value": len(data),
+                "max": len(data),
+                "marks": [
+                    [layer.end, layer.name] for layer in whole.layers if layer.name in ("S", "F1", "F4")
+                ],
             },
             self.ui.notes: cards.notes([*picture.notes, *enough]),
             self.ui.faces: self._faces(picture),
             self.ui.file: gr.DownloadButton(
-                value=str(session.folder.data(data, "face.hsc")), label=f"The file, {cards.amount(len(data))}",
+                value=str(session.folder.data(data, "face.hsc")),
+                label=f"The file, {cards.amount(len(data))}",
                 interactive=bool(data),
             ),
             self.ui.grid: cards.empty("Not compared yet", "Open this step and the codecs start to work."),
-            self.ui.table: "", self.ui.plot: gr.Plot(value=None, visible=False),
-            self.ui.strip: "", self.ui.pasted: gr.Image(value=None, visible=False),
+            self.ui.table: "",
+            self.ui.plot: gr.Plot(value=None, visible=False),
+            self.ui.strip: "",
+            self.ui.pasted: gr.Image(value=None, visible=False),
             self.ui.video: gr.Video(value=None, visible=False),
             self.ui.paste: gr.Button(interactive=picture.alignment is not None),
-        }  # fmt: skip
+        }
         for name, slider in self.ui.sliders.items():
             view[slider] = strengths.get(name, 0.0)
         view[self.ui.own_strength] = 0.0
@@ -193,7 +199,9 @@ class Events:
         path = session.restored.get(layers)
         if path is None or not path.exists():
             picture = self.studio.codec.render(semantics)
-            path = session.folder.png(picture, "restored", f"Face restored by HSC from {size} bytes; not a photograph.")
+            path = session.folder.png(
+                picture, "restored", f"Face restored by HSC from {size} bytes; not a photograph."
+            )
             session.restored[layers] = path
         session.folder.keep(session.left, path)
         session.full_received = size
@@ -208,22 +216,29 @@ class Events:
 
     def _caption(self, session: Session, size: int) -> str:
         left = "Original" if session.picture.crop else "0 bytes: the mean face"
-        return cards.caption(left, f"Restored from {cards.amount(size)}", session.picture.description, "stage")
+        return cards.caption(
+            left, f"Restored from {cards.amount(size)}", session.picture.description, "stage"
+        )
 
     def _numbers(self, session: Session, size: int) -> str:
         whole = self.studio.whole(session)
         _, semantics = self.studio.prefix(session, size)
         return cards.numbers(
-            len(session.data), size, semantics, max(whole.total_layers, len(whole.layers)),
+            len(session.data),
+            size,
+            semantics,
+            max(whole.total_layers, len(whole.layers)),
             session.picture.upload_bytes if not session.picture.synthetic else 0,
-        )  # fmt: skip
+        )
 
     def _byte_map(self, session: Session, size: int) -> str:
         return cards.byte_map(session.data, self.studio.whole(session), size)
 
     @staticmethod
     def _faces(picture: Picture) -> str:
-        return cards.face_picker(reopen(picture), picture.faces, picture.face) if len(picture.faces) > 1 else ""
+        return (
+            cards.face_picker(reopen(picture), picture.faces, picture.face) if len(picture.faces) > 1 else ""
+        )
 
     # ------------------------------------------------------------------ 2 edit
 
@@ -271,7 +286,9 @@ class Events:
         return {self.ui.sliders[name]: _number(event)} if name in self.ui.sliders else gr.skip()
 
     @designed
-    def own_direction(self, request: gr.Request, path: str | None, first: float, last: float, scale: float) -> dict:
+    def own_direction(
+        self, request: gr.Request, path: str | None, first: float, last: float, scale: float
+    ) -> dict:
         """The visitor brought a direction file."""
         session = self._session(request)
         if not path:
@@ -292,7 +309,9 @@ class Events:
 
             with Image.open(session.edited) as face:
                 result = alignment.paste_back(photo, face.convert("RGB"), picture.alignment)
-            path = session.folder.png(result, "photo", "A photo with a face restored and edited by HSC: synthetic.")
+            path = session.folder.png(
+                result, "photo", "A photo with a face restored and edited by HSC: synthetic."
+            )
             return {self.ui.pasted: gr.Image(value=str(path), visible=True)}
 
     @designed
@@ -309,9 +328,14 @@ class Events:
             title = editing.label(name, session.foreign).lower().replace(" ", "-")
             path = session.folder.new(f"morph-{title}.mp4")
             film.write(
-                self.studio.codec, self._moved(session, others), key, (-1.0, 1.0), path, editing.FILM_FRAMES,
+                self.studio.codec,
+                self._moved(session, others),
+                key,
+                (-1.0, 1.0),
+                path,
+                editing.FILM_FRAMES,
                 progress=lambda done, total: progress((done, total), "Rendering frames"),
-            )  # fmt: skip
+            )
             return {self.ui.video: gr.Video(value=str(path), visible=True)}
 
     def _edited(self, session: Session, strengths: dict) -> dict:
@@ -320,7 +344,7 @@ class Events:
         active = {key: value for key, value in strengths.items() if value}
         if active:
             picture = self.studio.codec.render(self._moved(session, active))
-            note = f"Face restored from {len(session.data)} bytes and edited by HSC ({editing.described(active)}): synthetic."
+            note = editing.note(len(session.data), active)
             session.edited = session.folder.png(picture, "edited", note)
         else:
             session.edited = before
@@ -329,8 +353,10 @@ class Events:
         return {
             self.ui.edit_stage: (str(before), str(session.edited)),
             self.ui.edit_caption: cards.caption(
-                "Restored", editing.described(active).capitalize() if active else "Move a slider",
-                session.picture.description, "edit-stage",
+                "Restored",
+                editing.described(active).capitalize() if active else "Move a slider",
+                session.picture.description,
+                "edit-stage",
             ),
             self.ui.edited: gr.DownloadButton(value=str(session.edited), interactive=True),
             self.ui.edited_file: gr.DownloadButton(
@@ -338,7 +364,7 @@ class Events:
                 label=f"Edited file, {cards.amount(len(stored))}" if stored else "Edited file",
                 interactive=bool(stored),
             ),
-        }  # fmt: skip
+        }
 
     def _moved(self, session: Session, strengths: dict) -> Any:
         return editing.move(self.studio.codec, self.studio.whole(session), strengths)
@@ -365,7 +391,9 @@ class Events:
         if name != editing.OWN:
             return name
         if session.foreign is None:
-            raise HSCError("Bring a direction file of your own first: there is a place for it beside the face.")
+            raise HSCError(
+                "Bring a direction file of your own first: there is a place for it beside the face."
+            )
         return session.foreign
 
     @staticmethod
@@ -381,7 +409,10 @@ class Events:
         if picture is None:
             return
         if picture.crop is None:
-            text = "A comparison needs the original, and this face came as a bitstream: open the photo in the first step."
+            text = (
+                "A comparison needs the original, and this face came as a bitstream: open the photo in the"
+                " first step."
+            )
             yield {ui.grid: cards.empty("There is no original to compare with", text)}
             return
         if not data:
@@ -422,7 +453,10 @@ class Events:
                 ui.table: comparison.table(results),
             }
         session.compared = tuple(results)
-        yield {ui.plot: self._plot(session, "lpips_alex"), ui.metric: gr.Radio(visible=True, value="lpips_alex")}
+        yield {
+            ui.plot: self._plot(session, "lpips_alex"),
+            ui.metric: gr.Radio(visible=True, value="lpips_alex"),
+        }
 
     @designed
     def pick_metric(self, request: gr.Request, metric: str) -> dict:

@@ -1,7 +1,7 @@
 """Prepared faces: made by the generator itself, so nobody's, and one public-domain portrait.
 
-``assets/examples/examples.json`` names them; ``python -m app.examples`` makes the synthetic ones again from their
-seeds.
+``assets/examples/examples.json`` names them; ``python -m app.examples`` makes the synthetic ones again from
+their seeds.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def read(folder: Path = FOLDER) -> list[Example]:
         return []
     entries = json.loads(index.read_text(encoding="utf-8"))
     return [
-        Example(Path(entry["file"]).stem, entry["title"], folder / entry["file"], "seed" in entry, entry["credit"])
+        Example(
+            Path(entry["file"]).stem, entry["title"], folder / entry["file"], "seed" in entry, entry["credit"]
+        )
         for entry in entries
     ]
 

@@ -19,7 +19,15 @@ def start(studio: Studio, **options: Any) -> gr.Blocks:
     """
     demo = page.build(studio).queue(max_size=page.QUEUE)
     demo.launch(
-        theme=theme.theme(), css=theme.stylesheet(), head=theme.head(), max_file_size=MAX_UPLOAD, run_history=False,
-        footer_links=["api"], show_error=True, share=False, enable_monitoring=False, **options,
-    )  # fmt: skip
+        theme=theme.theme(),
+        css=theme.stylesheet(),
+        head=theme.head(),
+        max_file_size=MAX_UPLOAD,
+        run_history=False,
+        footer_links=["api"],
+        show_error=True,
+        share=False,
+        enable_monitoring=False,
+        **options,
+    )
     return demo

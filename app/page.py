@@ -23,16 +23,16 @@ _HEADER = """
 <header class="masthead">
   <div><h1>HSC Studio</h1>
   <p class="lead">A face in a few hundred bytes. Then edit the bytes.</p></div>
-  <p class="method">Hierarchical Semantic Compression sends <em>what a face is</em> first, its details after, in one
-  stream that can be cut anywhere.</p>
+  <p class="method">Hierarchical Semantic Compression sends <em>what a face is</em> first, its details after,
+  in one stream that can be cut anywhere.</p>
 </header>"""
 _FOOTER = """
 <footer class="colophon">
-  <p><strong>Nothing is kept.</strong> Your photo stays in this session’s memory and temporary folder, and is deleted
-  when you close the page, at the latest after an hour. Its location and camera data are dropped at once; nothing is
-  sent anywhere else.</p>
-  <p><strong>Restored and edited faces are synthetic.</strong> Details are invented by a generator; every exported PNG
-  says so in its metadata. Do not use them to identify anyone, or to deceive.</p>
+  <p><strong>Nothing is kept.</strong> Your photo stays in this session’s memory and temporary folder, and is
+  deleted when you close the page, at the latest after an hour. Its location and camera data are dropped at
+  once; nothing is sent anywhere else.</p>
+  <p><strong>Restored and edited faces are synthetic.</strong> Details are invented by a generator; every
+  exported PNG says so in its metadata. Do not use them to identify anyone, or to deceive.</p>
 </footer>"""
 _MARKS = [(0, "0"), (100, "100"), (300, "300"), (800, "800"), (2000, "2k"), (8000, "8k")]
 
@@ -61,9 +61,15 @@ def _compress(ui: SimpleNamespace, studio: Studio) -> None:
     with gr.Row(elem_classes="sources", equal_height=False):
         with gr.Column(scale=2, min_width=260):
             ui.photo = PhotoInput(
-                label="Your photo", show_label=False, sources=["upload", "webcam", "clipboard"], type="filepath",
-                height=142, placeholder="Your photo: drop, paste, take or choose one", elem_id="photo", buttons=[],
-            )  # fmt: skip
+                label="Your photo",
+                show_label=False,
+                sources=["upload", "webcam", "clipboard"],
+                type="filepath",
+                height=142,
+                placeholder="Your photo: drop, paste, take or choose one",
+                elem_id="photo",
+                buttons=[],
+            )
         with gr.Column(scale=6, min_width=300, elem_classes="offers"):
             ui.examples = Choices(cards.example_strip(studio.examples), elem_id="examples")
             ui.bitstream = gr.UploadButton(
@@ -74,23 +80,47 @@ def _compress(ui: SimpleNamespace, studio: Studio) -> None:
     with gr.Row(elem_classes="bench", equal_height=False):
         with gr.Column(scale=6, min_width=320):
             ui.stage = gr.ImageSlider(
-                format="png", type="filepath", show_label=False, interactive=False, max_height=640, elem_id="stage",
-                elem_classes="stage", buttons=["fullscreen"], container=False,
-            )  # fmt: skip
+                format="png",
+                type="filepath",
+                show_label=False,
+                interactive=False,
+                max_height=640,
+                elem_id="stage",
+                elem_classes="stage",
+                buttons=["fullscreen"],
+                container=False,
+            )
             ui.caption = gr.HTML("", apply_default_css=False)
             with gr.Row(elem_classes="downloads"):
                 ui.file = gr.DownloadButton("The file", interactive=False, size="sm", elem_id="download-hsc")
-                ui.restored = gr.DownloadButton("Restored PNG", interactive=False, size="sm", elem_id="download-png")
+                ui.restored = gr.DownloadButton(
+                    "Restored PNG", interactive=False, size="sm", elem_id="download-png"
+                )
         with gr.Column(scale=5, min_width=320):
             ui.numbers = gr.HTML(_skeleton("numbers"), apply_default_css=False, elem_id="numbers")
             ui.bytes = RangeInput(
-                "Bytes to spend", 0, MAX_BYTES, DEFAULT_BYTES, 1, unit="bytes", spacing="log", marks=_MARKS,
-                home=DEFAULT_BYTES, elem_id="bytes",
-            )  # fmt: skip
+                "Bytes to spend",
+                0,
+                MAX_BYTES,
+                DEFAULT_BYTES,
+                1,
+                unit="bytes",
+                spacing="log",
+                marks=_MARKS,
+                home=DEFAULT_BYTES,
+                elem_id="bytes",
+            )
             ui.received = RangeInput(
-                "Bytes received", 0, 1, 1, 1, unit="bytes", playable=True, elem_id="received",
+                "Bytes received",
+                0,
+                1,
+                1,
+                1,
+                unit="bytes",
+                playable=True,
+                elem_id="received",
                 hint="The stream can be cut anywhere: play it from nothing to the whole file.",
-            )  # fmt: skip
+            )
             ui.bytemap = gr.HTML("", apply_default_css=False, elem_id="bytemap")
             ui.layers = gr.Plot(show_label=False, elem_id="layers", container=False)
 
@@ -103,71 +133,120 @@ def _edit(ui: SimpleNamespace) -> None:
     with gr.Row(elem_classes="bench", equal_height=False):
         with gr.Column(scale=6, min_width=320):
             ui.edit_stage = gr.ImageSlider(
-                format="png", type="filepath", show_label=False, interactive=False, max_height=640,
-                elem_id="edit-stage", elem_classes="stage", buttons=["fullscreen"], container=False,
-            )  # fmt: skip
+                format="png",
+                type="filepath",
+                show_label=False,
+                interactive=False,
+                max_height=640,
+                elem_id="edit-stage",
+                elem_classes="stage",
+                buttons=["fullscreen"],
+                container=False,
+            )
             ui.edit_caption = gr.HTML("", apply_default_css=False)
             gr.HTML(
                 '<button type="button" class="hold" data-stage="edit-stage">Hold to see it unedited</button>',
-                apply_default_css=False, js_on_load=None,
-            )  # fmt: skip
+                apply_default_css=False,
+                js_on_load=None,
+            )
         with gr.Column(scale=5, min_width=320):
             ui.sliders = {}
             for direction in shipped:
                 low, high = direction.range
                 reach = min(round(1.25 * max(-low, high), 2), LIMIT)
                 ui.sliders[direction.name] = RangeInput(
-                    direction.label, -reach, reach, 0.0, 0.01, home=0.0, tested=(low, high), signed=True,
-                    elem_id=f"direction-{direction.name}", elem_classes=["direction"],
-                )  # fmt: skip
+                    direction.label,
+                    -reach,
+                    reach,
+                    0.0,
+                    0.01,
+                    home=0.0,
+                    tested=(low, high),
+                    signed=True,
+                    elem_id=f"direction-{direction.name}",
+                    elem_classes=["direction"],
+                )
             if not shipped:
-                text = problem or "This copy of the app ships none; a direction file of your own can be used below."
+                text = (
+                    problem
+                    or "This copy of the app ships none; a direction file of your own can be used below."
+                )
                 gr.HTML(cards.empty("There are no editing directions yet", text), apply_default_css=False)
             ui.own_strength = RangeInput(
-                "Your own direction", -3.0, 3.0, 0.0, 0.01, home=0.0, signed=True, visible=False, elem_id="direction-own"
+                "Your own direction",
+                -3.0,
+                3.0,
+                0.0,
+                0.01,
+                home=0.0,
+                signed=True,
+                visible=False,
+                elem_id="direction-own",
             )
             ui.reset = gr.Button("Reset all", size="sm", visible=bool(shipped))
-            choices = [*((direction.label, direction.name) for direction in shipped), ("Your own", editing.OWN)]
+            choices = [
+                *((direction.label, direction.name) for direction in shipped),
+                ("Your own", editing.OWN),
+            ]
             with gr.Group(elem_classes="extras"):
                 ui.subject = gr.Dropdown(
-                    choices, value=choices[0][1], label="One direction from −1 to 1", container=True, elem_id="subject"
+                    choices,
+                    value=choices[0][1],
+                    label="One direction from −1 to 1",
+                    container=True,
+                    elem_id="subject",
                 )
                 with gr.Row():
                     ui.film = gr.Button("Filmstrip", size="sm", elem_id="make-strip")
                     ui.morph = gr.Button("Film (MP4)", size="sm", elem_id="make-film")
             with gr.Row(elem_classes="downloads"):
-                ui.edited = gr.DownloadButton("Edited PNG", interactive=False, size="sm", elem_id="download-edited")
+                ui.edited = gr.DownloadButton(
+                    "Edited PNG", interactive=False, size="sm", elem_id="download-edited"
+                )
                 ui.edited_file = gr.DownloadButton(
                     "Edited file", interactive=False, size="sm", elem_id="download-edited-hsc"
                 )
                 ui.paste = gr.Button("Into the photo", interactive=False, size="sm", elem_id="paste")
             with gr.Accordion("Bring your own direction", open=False):
                 gr.Markdown(
-                    "A StyleGAN2-FFHQ direction in W or W+: `.npy` or `.pt`, shape (1, 512), (16, 512), (18, 512) or"
-                    " (1, 9216), up to 1 MB."
+                    "A StyleGAN2-FFHQ direction in W or W+: `.npy` or `.pt`, shape (1, 512), (16, 512), "
+                    "(18, 512) or (1, 9216), up to 1 MB."
                 )
-                ui.own_file = gr.File(label="Direction file", file_types=[".npy", ".pt"], type="filepath", height=110)
+                ui.own_file = gr.File(
+                    label="Direction file", file_types=[".npy", ".pt"], type="filepath", height=110
+                )
                 with gr.Row():
-                    ui.own_first = gr.Number(0, label="First layer", minimum=0, maximum=15, precision=0, min_width=90)
-                    ui.own_last = gr.Number(15, label="Last layer", minimum=0, maximum=15, precision=0, min_width=90)
+                    ui.own_first = gr.Number(
+                        0, label="First layer", minimum=0, maximum=15, precision=0, min_width=90
+                    )
+                    ui.own_last = gr.Number(
+                        15, label="Last layer", minimum=0, maximum=15, precision=0, min_width=90
+                    )
                     ui.own_scale = gr.Number(1.0, label="Scale", min_width=90)
     ui.strip = Choices("", elem_id="strip")
     ui.video = gr.Video(
         visible=False, label="Film", autoplay=True, loop=True, interactive=False, height=420, elem_id="film"
     )
     ui.pasted = gr.Image(
-        visible=False, label="Your photo with the edited face", format="png", type="filepath", interactive=False,
+        visible=False,
+        label="Your photo with the edited face",
+        format="png",
+        type="filepath",
+        interactive=False,
         elem_id="pasted",
     )
 
 
 def _compare(ui: SimpleNamespace) -> None:
     ui.grid = ZoomGrid(
-        cards.empty("Not compared yet", "Choose a face in the first step, then come back here."), elem_id="grid"
+        cards.empty("Not compared yet", "Choose a face in the first step, then come back here."),
+        elem_id="grid",
     )
     ui.table = gr.HTML("", apply_default_css=False, elem_id="scores")
     choices = [(report.COLUMNS[name][0], name) for name in comparison.METRICS]
-    ui.metric = gr.Radio(choices, value="lpips_alex", label="Plot against bytes", visible=False, elem_id="metric")
+    ui.metric = gr.Radio(
+        choices, value="lpips_alex", label="Plot against bytes", visible=False, elem_id="metric"
+    )
     ui.plot = gr.Plot(show_label=False, visible=False, elem_id="rd", container=False)
 
 
@@ -176,10 +255,27 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
     receive_view = [ui.stage, ui.caption, ui.numbers, ui.bytemap, ui.layers, ui.restored]
     strengths = [*ui.sliders.values(), ui.own_strength]
     everything = [
-        *receive_view, *edit_view, *strengths, ui.received, ui.notes, ui.faces, ui.file, ui.grid, ui.table, ui.plot,
-        ui.strip, ui.pasted, ui.video, ui.paste,
-    ]  # fmt: skip
-    model = {"concurrency_id": MODEL, "concurrency_limit": 1, "trigger_mode": "always_last", "api_visibility": "private"}
+        *receive_view,
+        *edit_view,
+        *strengths,
+        ui.received,
+        ui.notes,
+        ui.faces,
+        ui.file,
+        ui.grid,
+        ui.table,
+        ui.plot,
+        ui.strip,
+        ui.pasted,
+        ui.video,
+        ui.paste,
+    ]
+    model = {
+        "concurrency_id": MODEL,
+        "concurrency_limit": 1,
+        "trigger_mode": "always_last",
+        "api_visibility": "private",
+    }
     quiet = {**model, "show_progress": "hidden"}
     staged = {**model, "show_progress_on": [ui.stage]}
 
@@ -195,23 +291,32 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
     for slider in strengths:
         slider.input(events.edit_preview, strengths, [ui.edit_stage], **quiet)
         slider.release(events.edit, strengths, [*edit_view, ui.pasted], **quiet)
-    ui.reset.click(lambda: [0.0] * len(strengths), None, strengths, queue=False, api_visibility="private").then(
-        events.edit, strengths, [*edit_view, ui.pasted], **quiet
-    )
+    ui.reset.click(
+        lambda: [0.0] * len(strengths), None, strengths, queue=False, api_visibility="private"
+    ).then(events.edit, strengths, [*edit_view, ui.pasted], **quiet)
     ui.film.click(events.filmstrip, [ui.subject, *strengths], [ui.strip], **model)
     ui.strip.select(events.pick_frame, [ui.subject], strengths, queue=False, api_visibility="private").then(
         events.edit, strengths, [*edit_view, ui.pasted], **quiet
     )
     ui.own_file.upload(
-        events.own_direction, [ui.own_file, ui.own_first, ui.own_last, ui.own_scale], [ui.own_strength], **model
+        events.own_direction,
+        [ui.own_file, ui.own_first, ui.own_last, ui.own_scale],
+        [ui.own_strength],
+        **model,
     )
     ui.paste.click(events.paste, None, [ui.pasted], **model)
     ui.morph.click(events.morph, [ui.subject, *strengths], [ui.video], **model)
 
     ui.compare_tab.select(
-        events.compare, None, [ui.grid, ui.table, ui.plot, ui.metric], concurrency_id="compare", concurrency_limit=1,
-        trigger_mode="always_last", show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
+        events.compare,
+        None,
+        [ui.grid, ui.table, ui.plot, ui.metric],
+        concurrency_id="compare",
+        concurrency_limit=1,
+        trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
+    )
     ui.metric.input(events.pick_metric, [ui.metric], [ui.plot], queue=False, api_visibility="private")
     demo.unload(events.leave)
 

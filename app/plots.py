@@ -1,4 +1,4 @@
-"""The page's charts. Colours of text and lines come from the page's stylesheet, so that they fit both themes."""
+"""The page's charts. Colours of text and lines come from the stylesheet, so that they fit both themes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from hsc.compare import Result, Row
 
 # Header; S; then the slices of F, from the most important one on; at last the end of the file.
-_LAYERS = ("#8a8f98", "#d9572b", "#0f7b6c", "#1c8a7b", "#2f9a8a", "#48a999", "#63b7a9", "#80c5b9", "#9cd2c9", "#b8dfd8")
+_LAYERS = (
+    "#8a8f98",
+    "#d9572b",
+    "#0f7b6c",
+    "#1c8a7b",
+    "#2f9a8a",
+    "#48a999",
+    "#63b7a9",
+    "#80c5b9",
+    "#9cd2c9",
+    "#b8dfd8",
+)
 
 
 def layer_colour(index: int) -> str:
@@ -47,9 +58,14 @@ def layers(size: int, semantics: Semantics, received: int) -> Figure:
         opacities.append(1.0 if received >= size else 0.25)
         colours.append(layer_colour(0))
     bar = Bar(
-        x=names, y=values, marker={"color": colours, "opacity": opacities, "cornerradius": 4}, text=values,
-        textposition="outside", cliponaxis=False, hovertemplate="%{x}: %{y} bytes<extra></extra>",
-    )  # fmt: skip
+        x=names,
+        y=values,
+        marker={"color": colours, "opacity": opacities, "cornerradius": 4},
+        text=values,
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{x}: %{y} bytes<extra></extra>",
+    )
     figure = Figure([bar])
     _style(figure, height=190)
     figure.update_xaxes(showgrid=False)
@@ -78,12 +94,22 @@ def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[
         own = result.codec == "hsc"
         side = "middle right" if own else next(sides) if result.fits else "top center"
         figure.add_scatter(
-            x=[result.bytes], y=[result.metrics[metric]], mode="markers+text", text=[result.name], name=result.name,
-            textposition=side, showlegend=False, cliponaxis=False,
-            marker={"color": report.colour(result.codec), "size": 18 if own else 11,
-                    "line": {"width": 2, "color": "rgba(255,255,255,0.8)"}},
-            hovertemplate=f"{result.name}: {result.bytes:,} bytes<br>{label} %{{y:.{decimals}f}}<extra></extra>",
-        )  # fmt: skip
+            x=[result.bytes],
+            y=[result.metrics[metric]],
+            mode="markers+text",
+            text=[result.name],
+            name=result.name,
+            textposition=side,
+            showlegend=False,
+            cliponaxis=False,
+            marker={
+                "color": report.colour(result.codec),
+                "size": 18 if own else 11,
+                "line": {"width": 2, "color": "rgba(255,255,255,0.8)"},
+            },
+            hovertemplate=f"{result.name}: {result.bytes:,} bytes<br>{label} %{{y:.{decimals}f}}"
+            "<extra></extra>",
+        )
     title = figure.layout.yaxis.title.text
     _style(figure, height=400)
     figure.update_layout(legend={"orientation": "h", "y": -0.22}, showlegend=bool(benchmark))
@@ -96,7 +122,14 @@ def _style(figure: Figure, height: int) -> None:
     """What both charts share; text and lines get their colours from the stylesheet."""
     axis = {"fixedrange": True, "gridcolor": "rgba(128,128,128,0.22)", "zeroline": False, "automargin": True}
     figure.update_layout(
-        height=height, margin={"l": 8, "r": 8, "t": 22, "b": 8}, paper_bgcolor="rgba(0,0,0,0)", template="none",
-        plot_bgcolor="rgba(0,0,0,0)", font={"family": "Inter, Segoe UI, Helvetica Neue, Arial, sans-serif", "size": 12}, dragmode=False,
-        showlegend=False, xaxis=axis, yaxis=axis,
-    )  # fmt: skip
+        height=height,
+        margin={"l": 8, "r": 8, "t": 22, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        template="none",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "Inter, Segoe UI, Helvetica Neue, Arial, sans-serif", "size": 12},
+        dragmode=False,
+        showlegend=False,
+        xaxis=axis,
+        yaxis=axis,
+    )

@@ -1,7 +1,7 @@
 """What the app remembers of one visitor, and for how long.
 
-Everything is keyed by Gradio's session, so that no visitor can reach another's face; it is dropped, and its files are
-deleted, when the page is closed or after an hour without a visit.
+Everything is keyed by Gradio's session, so that no visitor can reach another's face; it is dropped, and its
+files are deleted, when the page is closed or after an hour without a visit.
 """
 
 from __future__ import annotations

@@ -69,17 +69,21 @@ def lay_out(target: Path) -> list[Path]:
 
 
 def upload(folder: Path, name: str) -> None:
-    """Upload a layout as the Space ``OWNER/NAME``, through the hub's own client, which takes files of any size."""
+    """Upload a layout as the Space ``OWNER/NAME``, by the hub's own client, which takes files of any size."""
     from huggingface_hub import HfApi
 
     hub = HfApi()
     hub.create_repo(name, repo_type="space", space_sdk="gradio", exist_ok=True)
-    hub.upload_folder(folder_path=folder, repo_id=name, repo_type="space", commit_message="Update", delete_patterns="*")
+    hub.upload_folder(
+        folder_path=folder, repo_id=name, repo_type="space", commit_message="Update", delete_patterns="*"
+    )
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--upload", "name", metavar="OWNER/NAME", help="Upload to this Space; log in with the hub's client first.")
+@click.option(
+    "--upload", "name", metavar="OWNER/NAME", help="Upload to this Space; log in with the hub's client first."
+)
 def main(folder: Path, name: str | None) -> None:
     """Lay out in FOLDER exactly what a hosted Space needs."""
     try:

@@ -22,7 +22,7 @@ from hsc.errors import FaceError, HSCError, ImageError
 DEFAULT_BYTES = 800
 MAX_BYTES = 8000
 SMALLEST_FILE = bitstream.file_bytes([])
-"""A file without layers; a request for less is answered with no file at all, which decodes to the mean face."""
+"""A file without layers; a request for less is answered with no file, which decodes to the mean face."""
 MAX_UPLOAD = 20_000_000
 _KEPT_EXAMPLES = 64
 _SURE, _FAINT = 1.0, 0.1
@@ -87,13 +87,23 @@ class Studio:
         data = read_upload(path)
         if data.startswith(bitstream.MAGIC):
             semantics = self.codec.parse(data)
-            notes = () if semantics.complete else ("The end of this file is missing; what is there is shown.",)
+            notes = (
+                () if semantics.complete else ("The end of this file is missing; what is there is shown.",)
+            )
             return Picture(path.name, notes=notes, description="the face stored in the file"), data
         photo = images.open_image(data)
         faces = likely(alignment.detect(photo))
         crop, aligned = alignment.align(photo, face, faces=faces)
         return Picture(
-            path.name, crop, digest(crop), path, len(data), faces, face or 0, aligned, aligned.notes,
+            path.name,
+            crop,
+            digest(crop),
+            path,
+            len(data),
+            faces,
+            face or 0,
+            aligned,
+            aligned.notes,
             description="the face in your photo",
         ), None
 
@@ -172,7 +182,7 @@ class Studio:
 
 
 def likely(faces: list[alignment.Face]) -> list[alignment.Face]:
-    """Faces without the detector's faintest finds where there is a sure one: they are knees and helmets mostly."""
+    """Faces without the detector's faintest finds where there is a sure one: those are mostly no faces."""
     if not any(face.score >= _SURE for face in faces):
         return faces
     return [face for face in faces if face.score >= _FAINT]

@@ -30,8 +30,10 @@ def test_endpoints_are_named_and_documented(client: Client) -> None:
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(named) == {"/compress", "/decode", "/edit", "/compare"}
     assert [parameter["parameter_name"] for parameter in named["/compress"]["parameters"]] == [
-        "photo", "max_bytes", "face",
-    ]  # fmt: skip
+        "photo",
+        "max_bytes",
+        "face",
+    ]
 
 
 def test_a_photo_is_compressed_to_the_bytes_asked_for(compressed) -> None:
@@ -91,7 +93,9 @@ def test_damage_is_noticed(client: Client, compressed, tmp_path: Path) -> None:
         client.predict(handle_file(str(tmp_path / "bad.hsc")), 256, -1, api_name="/decode")
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", "../../etc/passwd", str(Path(__file__))])
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "/proc/self/environ", "../../etc/passwd", str(Path(__file__))]
+)
 def test_no_path_of_the_server_can_be_given(url: str, path: str) -> None:
     body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, 600, 0]}
     event = json.load(_post(f"{url}gradio_api/call/compress", body))["event_id"]
@@ -100,7 +104,9 @@ def test_no_path_of_the_server_can_be_given(url: str, path: str) -> None:
     assert "event: error" in text and "root:" not in text
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "README.md", "requirements.txt", str(Path(__file__)), "hsc/codec.py"])
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "README.md", "requirements.txt", str(Path(__file__)), "hsc/codec.py"]
+)
 def test_no_file_of_the_server_is_served(url: str, path: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{url}gradio_api/file={path}")

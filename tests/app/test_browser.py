@@ -1,4 +1,4 @@
-"""The whole story in a real browser: example, compress, receive, edit, divider, compare, files, errors, two visitors."""
+"""The whole story in a real browser: compress, receive, edit, divider, compare, files, errors, visitors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ pytestmark = pytest.mark.slow
 PATIENCE = 90_000
 """Milliseconds to wait for anything: the machine may be busy."""
 _FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +65,11 @@ def settled(page) -> str:
     """Address of the right picture of the first step, once it has stopped changing."""
     last = None
     for _ in range(PATIENCE // 500):
-        now = page.locator("#stage img").last.get_attribute("src") if page.locator("#stage img").count() > 1 else None
+        now = (
+            page.locator("#stage img").last.get_attribute("src")
+            if page.locator("#stage img").count() > 1
+            else None
+        )
         if now and now == last:
             return now
         last = now
@@ -72,8 +81,9 @@ def changed(page, before: str) -> str:
     """The new address of the right picture, after it was another."""
     page.wait_for_function(
         "before => { const all = document.querySelectorAll('#stage img');"
-        " return all.length > 1 && all[all.length - 1].src !== before; }", arg=before,
-    )  # fmt: skip
+        " return all.length > 1 && all[all.length - 1].src !== before; }",
+        arg=before,
+    )
     return settled(page)
 
 
@@ -94,8 +104,10 @@ def test_the_stream_is_played_and_spent_by_keyboard(visit) -> None:
     whole = settled(page)
     slider = page.locator("#received input")
     slider.focus()
-    slider.evaluate("input => { input.value = 0; input.dispatchEvent(new Event('input'));"
-                    " input.dispatchEvent(new Event('change')); }")  # fmt: skip
+    slider.evaluate(
+        "input => { input.value = 0; input.dispatchEvent(new Event('input'));"
+        " input.dispatchEvent(new Event('change')); }"
+    )
     changed(page, whole)
     page.wait_for_selector("text=0 received so far")
     page.locator("#bytes input").focus()
@@ -176,12 +188,18 @@ def test_a_photo_is_uploaded_and_pasted_back(visit, photo: Path) -> None:
     page.wait_for_selector("#pasted img")
 
 
-@pytest.mark.parametrize(("name", "data", "message"), [
-    ("me.jpg", b"not a picture", "not an image that can be read"),
-    ("cut.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "The picture is"),
-    ("bad.hsc", b"HSC\x19" + b"\1" * 60, "HSC file"),
-], ids=["no-picture", "cut-off", "damaged"])  # fmt: skip
-def test_a_bad_upload_says_so_and_leaves_the_face(visit, tmp_path: Path, name: str, data: bytes, message: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("me.jpg", b"not a picture", "not an image that can be read"),
+        ("cut.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "The picture is"),
+        ("bad.hsc", b"HSC\x19" + b"\1" * 60, "HSC file"),
+    ],
+    ids=["no-picture", "cut-off", "damaged"],
+)
+def test_a_bad_upload_says_so_and_leaves_the_face(
+    visit, tmp_path: Path, name: str, data: bytes, message: str
+) -> None:
     page = visit()
     before = settled(page)
     (tmp_path / name).write_bytes(data)
@@ -203,8 +221,12 @@ def test_codecs_are_compared_in_a_grid_that_zooms_together(visit) -> None:
     page.wait_for_selector(".tile.own img")
     page.wait_for_selector("#metric", timeout=3 * PATIENCE)
     assert page.locator(".scores tbody tr").count() >= 5
-    page.locator(".zoom input").evaluate("input => { input.value = 2; input.dispatchEvent(new Event('input', {bubbles: true})); }")
-    transforms = page.locator(".tile-view img").evaluate_all("all => new Set(all.map(i => i.style.transform)).size")
+    page.locator(".zoom input").evaluate(
+        "input => { input.value = 2; input.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    transforms = page.locator(".tile-view img").evaluate_all(
+        "all => new Set(all.map(i => i.style.transform)).size"
+    )
     assert transforms == 1 and "scale(4)" in page.locator(".tile-view img").first.get_attribute("style")
 
 

@@ -20,11 +20,14 @@ def semantics(*ends: int) -> Semantics:
         Layer("S" if index == 0 else f"F{index}", end - (ends[index - 1] if index else 0), end)
         for index, end in enumerate(ends)
     )
-    return Semantics(torch.zeros(1, 16, 512), torch.zeros(1, 512, 16, 16), layers=layers, total_layers=len(layers))
+    return Semantics(
+        torch.zeros(1, 16, 512), torch.zeros(1, 512, 16, 16), layers=layers, total_layers=len(layers)
+    )
 
 
 @pytest.mark.parametrize(
-    ("size", "text"), [(0, "0 bytes"), (1, "1 byte"), (798, "798 bytes"), (24_000, "24 kB"), (3_145_728, "3.1 MB")]
+    ("size", "text"),
+    [(0, "0 bytes"), (1, "1 byte"), (798, "798 bytes"), (24_000, "24 kB"), (3_145_728, "3.1 MB")],
 )
 def test_amounts_are_readable(size: int, text: str) -> None:
     assert cards.amount(size) == text

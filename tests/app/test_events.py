@@ -16,8 +16,8 @@ from app.session import Sessions
 from hsc import bitstream
 
 _NAMES = (
-    "stage caption numbers bytemap layers restored edit_stage edit_caption edited edited_file own_strength received"
-    " notes faces file grid table plot strip pasted video paste examples photo metric"
+    "stage caption numbers bytemap layers restored edit_stage edit_caption edited edited_file own_strength"
+    " received notes faces file grid table plot strip pasted video paste examples photo metric"
 ).split()
 
 
@@ -87,7 +87,9 @@ def test_edits_come_back_with_the_file(events, visitor, tmp_path: Path) -> None:
     values = [0.5 if name == names[0] else 0.0 for name in events.ui.sliders] + [0.0]
     preview = events.edit_preview(visitor, *values)
     view = events.edit(visitor, *values)
-    assert preview["edit_stage"][0] == view["edit_stage"][0] and skipped(events.edit_preview(visitor, *values))
+    assert preview["edit_stage"][0] == view["edit_stage"][0] and skipped(
+        events.edit_preview(visitor, *values)
+    )
     session = events.sessions.get("visitor")
     stored = editing.with_edits(session.data, {names[0]: 0.5})
     assert bitstream.BitstreamReader(stored).edits == directions.to_ids({names[0]: 0.5})
@@ -104,13 +106,20 @@ def test_a_foreign_direction_edits_but_is_not_stored(events, visitor, tmp_path: 
     np.save(tmp_path / "Up & away.npy", np.random.default_rng(0).normal(0, 0.05, (1, 512)).astype(np.float32))
     events.start(visitor, 400)
     none = [0.0] * len(events.ui.sliders)
-    assert events.own_direction(visitor, str(tmp_path / "Up & away.npy"), 0, 7, 2.0)["own_strength"]["visible"]
+    assert events.own_direction(visitor, str(tmp_path / "Up & away.npy"), 0, 7, 2.0)["own_strength"][
+        "visible"
+    ]
     view = events.edit(visitor, *none, 1.0)
     assert view["edit_stage"][0] != view["edit_stage"][1] and "Up   away +1.00" in view["edit_caption"]
-    assert editing.with_edits(events.sessions.get("visitor").data, {events.sessions.get("visitor").foreign: 1.0}) is None
+    assert (
+        editing.with_edits(events.sessions.get("visitor").data, {events.sessions.get("visitor").foreign: 1.0})
+        is None
+    )
 
 
-@pytest.mark.parametrize(("name", "data"), [("a.jpg", b""), ("a.jpg", b"no picture"), ("a.hsc", b"HSC\x19\1\1\1\1\1\1\1")])
+@pytest.mark.parametrize(
+    ("name", "data"), [("a.jpg", b""), ("a.jpg", b"no picture"), ("a.hsc", b"HSC\x19\1\1\1\1\1\1\1")]
+)
 def test_bad_files_leave_the_page_as_it_was(events, visitor, tmp_path: Path, name: str, data: bytes) -> None:
     events.start(visitor, 300)
     session = events.sessions.get("visitor")

@@ -20,7 +20,9 @@ def test_the_settings_name_this_gradio_and_a_file_that_is_there(tmp_path: Path) 
     assert len(settings["short_description"]) <= 60
     laid_out = space.lay_out(tmp_path / "space")
     assert Path(settings["app_file"]) in laid_out
-    assert not [path for path in laid_out if path.parts[0] in ("tests", ".git", ".venv") or path.suffix == ".pyc"]
+    assert not [
+        path for path in laid_out if path.parts[0] in ("tests", ".git", ".venv") or path.suffix == ".pyc"
+    ]
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
@@ -42,10 +44,15 @@ def test_the_layout_starts_as_a_space_does(studio, tmp_path: Path, unused_port: 
     folder = tmp_path / "space"
     space.lay_out(folder)
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PWD")} | {
-        "SPACE_ID": "somebody/hsc-studio", "GRADIO_SSR_MODE": "True", "HOME": str(tmp_path),
-        "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(unused_port),
-        "GRADIO_TEMP_DIR": str(tmp_path / "gradio"), "HSC_CACHE": _cache(), "NO_PROXY": "127.0.0.1,localhost",
-    }  # fmt: skip
+        "SPACE_ID": "somebody/hsc-studio",
+        "GRADIO_SSR_MODE": "True",
+        "HOME": str(tmp_path),
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+        "GRADIO_SERVER_PORT": str(unused_port),
+        "GRADIO_TEMP_DIR": str(tmp_path / "gradio"),
+        "HSC_CACHE": _cache(),
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
     command = [sys.executable, space.front_matter(folder / "README.md")["app_file"]]
     with open(tmp_path / "log", "wb") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
