@@ -108,12 +108,15 @@ def learn(
 @click.option("--bytes", "size", default=1000, show_default=True, help="Bytes that photos are coded with.")
 @click.option("--limit", default=0, help="Only the first photos.")
 @click.option("--only", multiple=True, help="Only these directions; may be repeated.")
+@click.option("--preview", is_flag=True, help="Score approximate 256 px previews: several times faster.")
+@click.option("--compare/--no-compare", default=True, show_default=True, help="Also the reference directions.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
               help="Folder for the tables and contact sheets.")
 def evaluate(
-    photos: Optional[Path], references: Optional[Path], size: int, limit: int, only: tuple[str, ...], out: Path
+    photos: Optional[Path], references: Optional[Path], size: int, limit: int, only: tuple[str, ...], preview: bool,
+    compare: bool, out: Path,
 ) -> None:
     """Measure every direction, and reference ones beside it, on photos that are coded and decoded."""
     from directions import evaluate as evaluation
 
-    evaluation.run(photos, references, size, limit, list(only), out)
+    evaluation.run(photos, references, size, limit, list(only), out, preview, compare)

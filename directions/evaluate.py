@@ -52,19 +52,25 @@ class Rows:
 
 
 class Evaluation:
-    """Decoded photos, their scores, and edits of them."""
+    """Decoded photos, their scores, and edits of them.
+
+    Args:
+        preview: score the approximate 256 px previews, which cost a fraction of whole pictures.
+    """
 
     def __init__(
-        self, codec: Codec, semantics: list[Semantics], panel: ScorerPanel, identity: IdentityNetwork
+        self, codec: Codec, semantics: list[Semantics], panel: ScorerPanel, identity: IdentityNetwork,
+        preview: bool = False,
     ) -> None:
         self._codec, self.semantics, self._panel, self._identity = codec, semantics, panel, identity
+        self._render = codec.render_preview if preview else lambda one: codec.render(one, SIZE)
         self._embeddings: Optional[torch.Tensor] = None
-        self.before = self._score([codec.render(one, SIZE) for one in semantics])
+        self.before = self._score([self._render(one) for one in semantics])
 
     def shift(self, offset: np.ndarray) -> Rows:
         """All photos moved by ``(16, 512)``."""
         moved = torch.from_numpy(np.asarray(offset, np.float32))
-        return self._score([self._codec.render(self._codec.move(one, moved), SIZE) for one in self.semantics])
+        return self._score([self._render(self._codec.move(one, moved)) for one in self.semantics])
 
     def reference_scale(self, array: np.ndarray, column: str, change: float) -> tuple[float, Rows]:
         """The length at which a foreign direction's mean change of a score equals ours, and what it does there.
@@ -106,7 +112,10 @@ class Evaluation:
         return Rows(scores, (self._embeddings * embeddings).sum(1).numpy(), pictures)
 
 
-def run(photos: Optional[Path], references: Optional[Path], size: int, limit: int, only: list[str], out: Path) -> None:
+def run(
+    photos: Optional[Path], references: Optional[Path], size: int, limit: int, only: list[str], out: Path,
+    preview: bool = False, compare: bool = True,
+) -> None:
     """Evaluate and write ``effects.csv``, ``summary.json``, ``README.md`` and one contact sheet a direction.
 
     Raises:
@@ -132,7 +141,7 @@ def run(photos: Optional[Path], references: Optional[Path], size: int, limit: in
         data = codec.encode(Image.open(path).convert("RGB"), max_bytes=size)
         semantics.append(codec.parse(data))
         sizes.append(len(data))
-    evaluation = Evaluation(codec, semantics, ScorerPanel(), IdentityNetwork.load())
+    evaluation = Evaluation(codec, semantics, ScorerPanel(), IdentityNetwork.load(), preview)
     report: dict[str, object] = {"photos": len(paths), "mean_bytes": float(np.mean(sizes)), "directions": {}}
     with (out / "effects.csv").open("w", newline="") as file:
         table = csv.writer(file)
@@ -147,7 +156,7 @@ def run(photos: Optional[Path], references: Optional[Path], size: int, limit: in
             sheet.save(out / f"{direction.name}.jpg", quality=90)
             entry: dict[str, object] = {"strength 1": _summary(evaluation.before, rows[1.0], direction.name),
                                         "strength -1": _summary(evaluation.before, rows[-1.0], direction.name)}
-            if attribute and references.is_dir():
+            if attribute and compare and references.is_dir():
                 change = float((rows[1.0].column(attribute.column)
                                 - evaluation.before.column(attribute.column)).mean())
                 entry["references"] = {}
