@@ -1,12 +1,12 @@
 """Editing directions in the generator's latent space: shipped ones, foreign ones, and their algebra.
 
-A direction is an array ``(16, 512)``, one row for each style code, zero outside its layers. Strength 1.0 is a clear
-effect. Directions add up::
+A direction is an array ``(16, 512)``, one row for each style code, zero outside its layers. Strength 1.0 is
+a clear effect. Directions add up::
 
     shift = directions.combine({"smile": 0.8, "eyeglasses": 1.0})      # (16, 512), added to S
 
-They are learned in W as InterFaceGAN does (Shen et al. 2020, arXiv:1907.10786); ``python -m directions`` lists,
-learns and evaluates them.
+They are learned in W as InterFaceGAN does (Shen et al. 2020, arXiv:1907.10786); ``python -m directions``
+lists, learns and evaluates them.
 """
 
 from __future__ import annotations
@@ -17,5 +17,6 @@ from directions.foreign import load_foreign
 from directions.library import by_id, load, names
 
 __all__ = [
-    "GENERATOR", "LIMIT", "Direction", "by_id", "combine", "from_ids", "load", "load_foreign", "names", "to_ids",
+    "GENERATOR", "LIMIT", "Direction", "by_id", "combine", "from_ids", "load", "load_foreign", "names",
+    "to_ids",
 ]  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Union
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from directions.direction import LATENT, LAYERS, Direction, check_strength
 from directions.library import by_id, load
 from hsc.errors import DirectionError
 
-Strengths = Mapping[Union[str, Direction], float]
+Strengths = Mapping[str | Direction, float]
 """Strength of each direction; shipped ones by name, foreign ones as they are."""
 
 
@@ -48,7 +47,9 @@ def to_ids(strengths: Strengths) -> list[tuple[int, float]]:
     for key, strength in strengths.items():
         direction = load(key) if isinstance(key, str) else key
         if direction.id is None:
-            raise DirectionError(f"A file cannot store '{direction.name}': it is not one of the shipped directions.")
+            raise DirectionError(
+                f"A file cannot store '{direction.name}': it is not one of the shipped directions."
+            )
         value = check_strength(direction.name, strength)
         if value:
             edits.append((direction.id, value))

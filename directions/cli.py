@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import click
 
@@ -46,7 +46,9 @@ def list_(verbose: bool) -> None:
         low, high = direction.range
         layers = f"{direction.layers[0]}-{direction.layers[-1]}"
         accuracy = direction.metadata["svm_accuracy"]
-        click.echo(f"{direction.id:3}  {name:15} {low:+.1f} to {high:+.1f}  layers {layers:5}  SVM {accuracy:.1%}")
+        click.echo(
+            f"{direction.id:3}  {name:15} {low:+.1f} to {high:+.1f}  layers {layers:5}  SVM {accuracy:.1%}"
+        )
         if verbose:
             effects = direction.metadata["side_effects"].get("+1.0", {})
             click.echo("     " + ", ".join(f"{key} {value:+.2f}" for key, value in effects.items()))
@@ -60,18 +62,33 @@ def list_(verbose: bool) -> None:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", default=1, show_default=True, help="Threads of the renderer.")
 @click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="Folder of rendered samples.")
-@click.option("--photos", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of aligned photos to measure on, coded and decoded; random faces by default.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=library.DATA, show_default=False,
-              help="Folder to write to; the shipped directions by default.")
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of aligned photos to measure on, coded and decoded; random faces by default.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=library.DATA,
+    show_default=False,
+    help="Folder to write to; the shipped directions by default.",
+)
 def learn(
-    names: tuple[str, ...], everything: bool, pool: int, budget: int, seed: int, threads: int,
-    cache: Optional[Path], photos: Optional[Path], out: Path,
+    names: tuple[str, ...],
+    everything: bool,
+    pool: int,
+    budget: int,
+    seed: int,
+    threads: int,
+    cache: Path | None,
+    photos: Path | None,
+    out: Path,
 ) -> None:
     """Learn directions and write NAME.npy and NAME.json.
 
-    Samples are rendered and scored once for all attributes and kept in the cache; an interrupted run goes on where
-    it stopped.
+    Samples are rendered and scored once for all attributes and kept in the cache; an interrupted run goes
+    on where it stopped.
     """
     from PIL import Image
     from tqdm import tqdm
@@ -101,20 +118,38 @@ def learn(
 
 
 @main.command()
-@click.option("--photos", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of aligned photos; ../shared/data/eval1024 by default.")
-@click.option("--references", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of directions to compare with; ../shared/reference/directions by default.")
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of aligned photos; ../shared/data/eval1024 by default.",
+)
+@click.option(
+    "--references",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of directions to compare with; ../shared/reference/directions by default.",
+)
 @click.option("--bytes", "size", default=1000, show_default=True, help="Bytes that photos are coded with.")
 @click.option("--limit", default=0, help="Only the first photos.")
 @click.option("--only", multiple=True, help="Only these directions; may be repeated.")
 @click.option("--preview", is_flag=True, help="Score approximate 256 px previews: several times faster.")
-@click.option("--compare/--no-compare", default=True, show_default=True, help="Also the reference directions.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
-              help="Folder for the tables and contact sheets.")
+@click.option(
+    "--compare/--no-compare", default=True, show_default=True, help="Also the reference directions."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the tables and contact sheets.",
+)
 def evaluate(
-    photos: Optional[Path], references: Optional[Path], size: int, limit: int, only: tuple[str, ...], preview: bool,
-    compare: bool, out: Path,
+    photos: Path | None,
+    references: Path | None,
+    size: int,
+    limit: int,
+    only: tuple[str, ...],
+    preview: bool,
+    compare: bool,
+    out: Path,
 ) -> None:
     """Measure every direction, and reference ones beside it, on photos that are coded and decoded."""
     from directions import evaluate as evaluation

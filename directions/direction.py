@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +28,8 @@ class Direction:
         array: ``(16, 512)`` float32, read-only, zero outside ``layers``; S moves by strength times this.
         layers: style codes that it moves, ascending, in 0 ... 15.
         range: lowest and highest strength of a slider; pictures start to break beyond.
-        id: 1 ... 255, stands for the direction in files; ``None`` for a foreign one, which files cannot store.
-        label: for people.
+        id: 1 ... 255, stands for the direction in files; ``None`` for a foreign one, which files cannot
+        store. label: for people.
         metadata: how it was learned and what it was measured to do.
 
     Raises:
@@ -40,7 +40,7 @@ class Direction:
     array: np.ndarray = field(repr=False)
     layers: tuple[int, ...]
     range: tuple[float, float] = (-1.0, 1.0)
-    id: Optional[int] = None
+    id: int | None = None
     label: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -113,5 +113,7 @@ def check_strength(name: str, strength: float) -> float:
     except (TypeError, ValueError):
         value = math.nan
     if isinstance(strength, bool) or not -LIMIT <= value < LIMIT:
-        raise DirectionError(f"The strength of '{name}' must be a number from -8 to below 8, not {strength!r}.")
+        raise DirectionError(
+            f"The strength of '{name}' must be a number from -8 to below 8, not {strength!r}."
+        )
     return value

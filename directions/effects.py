@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -48,29 +48,36 @@ class Bench:
 
     Args:
         codes: ``(N, 16, 512)`` float32.
-        residuals: ``(N, 512, 16, 16)`` float32 for decoded photos, see :class:`directions.render.PreviewRenderer`.
-        source: what these faces are, in words.
+        residuals: ``(N, 512, 16, 16)`` float32 for decoded photos, see
+        :class:`directions.render.PreviewRenderer`. source: what these faces are, in words.
     """
 
     def __init__(
-        self, codes: np.ndarray, render: PreviewRenderer, panel: ScorerPanel, identity: IdentityNetwork,
-        residuals: Optional[np.ndarray] = None, source: str = "random faces",
+        self,
+        codes: np.ndarray,
+        render: PreviewRenderer,
+        panel: ScorerPanel,
+        identity: IdentityNetwork,
+        residuals: np.ndarray | None = None,
+        source: str = "random faces",
     ) -> None:
         self._codes, self._residuals, self.source = codes, residuals, source
         self._render, self._panel, self._identity = render, panel, identity
-        self.before, self._embeddings, self.pictures = self._measure(np.arange(len(codes)), np.zeros((16, 512)))
+        self.before, self._embeddings, self.pictures = self._measure(
+            np.arange(len(codes)), np.zeros((16, 512))
+        )
 
     def __len__(self) -> int:
         return len(self._codes)
 
-    def try_shift(self, shift: np.ndarray, faces: Optional[np.ndarray] = None) -> Effect:
+    def try_shift(self, shift: np.ndarray, faces: np.ndarray | None = None) -> Effect:
         """Add a shift ``(16, 512)`` to the codes of some faces, given by index; of all by default."""
         faces = np.arange(len(self)) if faces is None else faces
         after, embeddings, pictures = self._measure(faces, shift)
         return Effect(self.before[faces], after, (self._embeddings[faces] * embeddings).sum(1), pictures)
 
     def choose(self, count: int, column: str, low: bool) -> np.ndarray:
-        """Indexes of ``count`` faces, those first that have least of an attribute if ``low``, else evenly spread."""
+        """Indexes of ``count`` faces, those with least of an attribute if ``low``, else evenly spread."""
         order = np.argsort(self.before[:, COLUMNS.index(column)], kind="stable")
         if low:
             return order[:count]

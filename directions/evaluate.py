@@ -6,7 +6,7 @@ import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,17 +25,19 @@ if TYPE_CHECKING:
 STRENGTHS = (-1.0, -0.5, 0.5, 1.0)
 SIZE = 256
 """Side in pixels at which pictures are scored; the scorers' networks see no more."""
-# Published directions of StyleGAN2-FFHQ for the same attributes: file, layers, sign. Layers as their authors or,
-# where these name none, as common practice has them.
+# Published directions of StyleGAN2-FFHQ for the same attributes: file, layers, sign. Layers as their
+# authors or, where these name none, as common practice has them.
 REFERENCES = {
     "smile": (
-        ("paper_Smiling.npy", range(16), 1), ("stylegan2_wplus_smile.npy", range(16), 1), ("e4e_smile.pt", range(16), 1),
+        ("paper_Smiling.npy", range(16), 1),
+        ("stylegan2_wplus_smile.npy", range(16), 1),
+        ("e4e_smile.pt", range(16), 1),
     ),
     "eyeglasses": (("paper_Eyeglasses.npy", range(16), 1), ("stylegan2_wplus_glasses.npy", range(16), 1)),
     "makeup": (("paper_Heavy_Makeup.npy", range(16), 1), ("stylegan2_wplus_beauty.npy", range(16), 1)),
     "age": (("stylegan2_wplus_age.npy", range(16), 1), ("e4e_age.pt", range(16), 1)),
     "yaw": (("stylegan2_wplus_angle_horizontal.npy", range(16), 1), ("e4e_pose.pt", range(16), 1)),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,16 @@ class Evaluation:
     """
 
     def __init__(
-        self, codec: Codec, semantics: list[Semantics], panel: ScorerPanel, identity: IdentityNetwork,
+        self,
+        codec: Codec,
+        semantics: list[Semantics],
+        panel: ScorerPanel,
+        identity: IdentityNetwork,
         preview: bool = False,
     ) -> None:
         self._codec, self.semantics, self._panel, self._identity = codec, semantics, panel, identity
         self._render = codec.render_preview if preview else lambda one: codec.render(one, SIZE)
-        self._embeddings: Optional[torch.Tensor] = None
+        self._embeddings: torch.Tensor | None = None
         self.before = self._score([self._render(one) for one in semantics])
 
     def shift(self, offset: np.ndarray) -> Rows:
@@ -73,10 +79,10 @@ class Evaluation:
         return self._score([self._render(self._codec.move(one, moved)) for one in self.semantics])
 
     def reference_scale(self, array: np.ndarray, column: str, change: float) -> tuple[float, Rows]:
-        """The length at which a foreign direction's mean change of a score equals ours, and what it does there.
+        """The length at which a foreign direction changes a score as much as ours, and what it does.
 
-        Tried up to an offset of length 20 on average over layers; where that is not enough, the best of what was
-        tried.
+        Tried up to an offset of length 20 on average over layers; where that is not enough, the best of
+        what was tried.
         """
         unit = array / np.linalg.norm(array, axis=1).max()
         best: tuple[float, Rows] | None = None
@@ -113,8 +119,14 @@ class Evaluation:
 
 
 def run(
-    photos: Optional[Path], references: Optional[Path], size: int, limit: int, only: list[str], out: Path,
-    preview: bool = False, compare: bool = True,
+    photos: Path | None,
+    references: Path | None,
+    size: int,
+    limit: int,
+    only: list[str],
+    out: Path,
+    preview: bool = False,
+    compare: bool = True,
 ) -> None:
     """Evaluate and write ``effects.csv``, ``summary.json``, ``README.md`` and one contact sheet a direction.
 
@@ -151,23 +163,34 @@ def run(
             rows = {strength: evaluation.shift(direction.array * strength) for strength in STRENGTHS}
             for strength, row in rows.items():
                 table.writerow([direction.name, strength, *_changes(evaluation.before, row)])
-            sheet = contact_sheet([evaluation.before.pictures, *[rows[s].pictures for s in STRENGTHS]],
-                                  ["decoded", *[f"{direction.name} {s:+g}" for s in STRENGTHS]])
+            sheet = contact_sheet(
+                [evaluation.before.pictures, *[rows[s].pictures for s in STRENGTHS]],
+                ["decoded", *[f"{direction.name} {s:+g}" for s in STRENGTHS]],
+            )
             sheet.save(out / f"{direction.name}.jpg", quality=90)
-            entry: dict[str, object] = {"strength 1": _summary(evaluation.before, rows[1.0], direction.name),
-                                        "strength -1": _summary(evaluation.before, rows[-1.0], direction.name)}
+            entry: dict[str, object] = {
+                "strength 1": _summary(evaluation.before, rows[1.0], direction.name),
+                "strength -1": _summary(evaluation.before, rows[-1.0], direction.name),
+            }
             if attribute and compare and references.is_dir():
-                change = float((rows[1.0].column(attribute.column)
-                                - evaluation.before.column(attribute.column)).mean())
+                change = float(
+                    (rows[1.0].column(attribute.column) - evaluation.before.column(attribute.column)).mean()
+                )
                 entry["references"] = {}
                 for file_name, layers, sign in REFERENCES.get(direction.name, ()):
                     if (references / file_name).is_file():
-                        foreign = directions.load_foreign(references / file_name, "reference", layers, scale=sign)
+                        foreign = directions.load_foreign(
+                            references / file_name, "reference", layers, scale=sign
+                        )
                         length, row = evaluation.reference_scale(foreign.array, attribute.column, change)
                         table.writerow([file_name, f"{length:.2f}", *_changes(evaluation.before, row)])
                         entry["references"][file_name] = {
-                            "length": length, **_summary(evaluation.before, row, direction.name)}
-                        sheet = contact_sheet([evaluation.before.pictures, row.pictures], ["decoded", file_name])
+                            "length": length,
+                            **_summary(evaluation.before, row, direction.name),
+                        }
+                        sheet = contact_sheet(
+                            [evaluation.before.pictures, row.pictures], ["decoded", file_name]
+                        )
                         sheet.save(out / f"{direction.name}-{Path(file_name).stem}.jpg", quality=90)
             report["directions"][direction.name] = entry
             file.flush()
@@ -181,7 +204,9 @@ def image_files(folder: Path) -> list[Path]:
     Raises:
         DirectionError: there are none.
     """
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
+    paths = sorted(
+        path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp")
+    )
     if not paths:
         raise DirectionError(f"There are no pictures in {folder}.")
     return paths
@@ -228,16 +253,34 @@ def contact_sheet(columns: list[list[Image.Image]], titles: list[str], side: int
 def _page(report: dict) -> str:
     """The evaluation as a page."""
     lines = [
-        "# Editing directions on real photos", "",
-        f"{report['photos']} photos, coded with {report['mean_bytes']:.0f} bytes on average, decoded, edited.",
-        "Each number is a mean over photos; identity is the cosine to the unedited restoration.", "",
-        "References stand at the length that gives the same mean change of the score, if they reach it.", "",
-    ]  # fmt: skip
-    shown = ("smile", "mouth_open", "yaw", "pitch", "eyeglasses", "age", "male", "makeup", "lipstick", "beard", "hair")
+        "# Editing directions on real photos",
+        "",
+        f"{report['photos']} photos, coded with {report['mean_bytes']:.0f} bytes on average and edited.",
+        "Each number is a mean over photos; identity is the cosine to the unedited restoration.",
+        "",
+        "References stand at the length that gives the same mean change of the score, if they reach it.",
+        "",
+    ]
+    shown = (
+        "smile",
+        "mouth_open",
+        "yaw",
+        "pitch",
+        "eyeglasses",
+        "age",
+        "male",
+        "makeup",
+        "lipstick",
+        "beard",
+        "hair",
+    )
     lines += ["| direction | identity | " + " | ".join(shown) + " |", "|---" * (len(shown) + 2) + "|"]
     for name, entry in report["directions"].items():
-        for label, row in (("+1", entry["strength 1"]), ("-1", entry["strength -1"]),
-                           *entry.get("references", {}).items()):
+        for label, row in (
+            ("+1", entry["strength 1"]),
+            ("-1", entry["strength -1"]),
+            *entry.get("references", {}).items(),
+        ):
             cells = " | ".join(f"{row[column]:+.2f}" for column in shown)
             lines.append(f"| {name} {label} | {row['identity']:.2f} | {cells} |")
     return "\n".join(lines) + "\n"

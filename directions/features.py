@@ -1,8 +1,9 @@
 """How an edit of S carries over to F, where F holds more than S says.
 
-The plain sum F' = F^ + G_s(S') - G_s(S^) keeps the coded residual R = F^ - G_s(S^) as it is. R describes the photo
-as it was: the old mouth shows through the new one, and where R is larger than what the generator makes by itself, a
-new feature can drown in it altogether. So R gives way where, and as far as, the edit moves the generator's features.
+The plain sum F' = F^ + G_s(S') - G_s(S^) keeps the coded residual R = F^ - G_s(S^) as it is. R describes
+the photo as it was: the old mouth shows through the new one, and where R is larger than what the generator makes by
+itself, a new feature can drown in it altogether. So R gives way where, and as far as, the edit moves the
+generator's features.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ _PEAK = 0.95  # share of places that move less than the place that counts as the
 def edit_mask(base: Tensor, moved: Tensor) -> Tensor:
     """Where an edit acts: 0 to 1, ``(B, 1, H, W)``.
 
-    The size of the movement, relative to its peak: subtle edits replace as much of what was there as drastic ones. It
-    sets in smoothly from strength 0, and is blurred over one neighbour, so that no seam shows.
+    The size of the movement, relative to its peak: subtle edits replace as much of what was there as
+    drastic ones. It sets in smoothly from strength 0, and is blurred over one neighbour, so that no seam
+    shows.
 
     Args:
         base, moved: G_s(S^) and G_s(S'), ``(B, C, H, W)``.

@@ -49,8 +49,9 @@ def extremes(
     return order[len(order) - count :], order[:count]
 
 
-def fit_boundary(samples: Samples, column: str, share: float = 0.1, present: float | None = None,
-                 seed: int = 0) -> Boundary:
+def fit_boundary(
+    samples: Samples, column: str, share: float = 0.1, present: float | None = None, seed: int = 0
+) -> Boundary:
     """A linear SVM between the extremes of one score.
 
     A fifth of the extremes is held out; the SVM's cost is chosen on a fifth of the others.
@@ -62,7 +63,9 @@ def fit_boundary(samples: Samples, column: str, share: float = 0.1, present: flo
 
     high, low = extremes(samples.column(column), share, present)
     if min(len(high), len(low)) < _MINIMUM:
-        raise DirectionError(f"There are too few samples for '{column}': {len(high)} high and {len(low)} low.")
+        raise DirectionError(
+            f"There are too few samples for '{column}': {len(high)} high and {len(low)} low."
+        )
     x = samples.w[np.concatenate([high, low])].astype(np.float64)
     y = np.concatenate([np.ones(len(high)), np.zeros(len(low))])
     order = np.random.default_rng(seed).permutation(len(y))
@@ -82,7 +85,7 @@ def fit_boundary(samples: Samples, column: str, share: float = 0.1, present: flo
 
 
 def orthogonalise(normal: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
-    """The part of ``normal`` ``(512,)`` that moves along none of the other boundaries' normals; unit length."""
+    """The part of ``normal`` ``(512,)`` that is orthogonal to the other boundaries' normals; unit length."""
     if others:
         basis, _ = np.linalg.qr(np.stack(others, axis=1))
         normal = normal - basis @ (basis.T @ normal)

@@ -9,7 +9,6 @@ import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Union
 
 import numpy as np
 
@@ -24,7 +23,7 @@ _SHAPES = "(1, 512), (16, 512), (18, 512), (1, 18, 512) or (1, 9216)"
 
 
 def load_foreign(
-    source: Union[str, Path, bytes],
+    source: str | Path | bytes,
     name: str,
     layers: Iterable[int] = tuple(range(LAYERS)),
     limits: tuple[float, float] = (-1.0, 1.0),
@@ -32,11 +31,12 @@ def load_foreign(
 ) -> Direction:
     """A direction that was not learned here, bound to layers and a range.
 
-    It must be one of StyleGAN2-FFHQ's W or W+. Published directions differ in length: ``scale`` multiplies the
-    array, so that strength 1.0 can be made a clear effect.
+    It must be one of StyleGAN2-FFHQ's W or W+. Published directions differ in length: ``scale`` multiplies
+    the array, so that strength 1.0 can be made a clear effect.
 
     Args:
-        source: a ``.npy`` file of any float type, or a ``.pt`` file that holds one tensor; a path or its bytes.
+        source: a ``.npy`` file of any float type, or a ``.pt`` file that holds one tensor; a path or its
+        bytes.
             Shapes: (1, 512) for all layers, (16, 512), (18, 512), (1, 18, 512), (1, 9216).
         name: as in :class:`Direction`.
         layers: style codes it may move, 0 ... 15.
@@ -44,7 +44,8 @@ def load_foreign(
         scale: factor, not 0.
 
     Raises:
-        DirectionError: the file is too large, of another format or shape, holds a pickle with code or values that
+        DirectionError: the file is too large, of another format or shape, holds a pickle with code or
+        values that
             are not finite, or the binding is wrong.
     """
     if not isinstance(scale, (int, float)) or not math.isfinite(scale) or scale == 0:
@@ -64,7 +65,7 @@ def load_foreign(
     return Direction(wanted.name, chosen, tuple(kept), wanted.range, metadata=origin)
 
 
-def _bytes(source: Union[str, Path, bytes]) -> bytes:
+def _bytes(source: str | Path | bytes) -> bytes:
     if not isinstance(source, bytes):
         try:
             with Path(source).open("rb") as file:
@@ -80,10 +81,14 @@ def _read_npy(payload: bytes) -> np.ndarray:
     stream = io.BytesIO(payload)
     try:
         version = np.lib.format.read_magic(stream)
-        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        reader = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
         shape, _, dtype = reader(stream)
         if dtype.hasobject:
-            raise DirectionError("The file holds Python objects, which could run code; only plain numbers are read.")
+            raise DirectionError(
+                "The file holds Python objects, which could run code; only plain numbers are read."
+            )
         _check_shape(shape)  # before anything of that size is allocated
         return _floats(np.load(io.BytesIO(payload), allow_pickle=False))
     except DirectionError:

@@ -55,8 +55,15 @@ class Plan:
     tried: list[dict[str, object]]
 
 
-def sample(folder: Path, generator: Generator, pool: int, budget: int, seed: int, threads: int,
-           progress: Callable[[int], object]) -> Samples:
+def sample(
+    folder: Path,
+    generator: Generator,
+    pool: int,
+    budget: int,
+    seed: int,
+    threads: int,
+    progress: Callable[[int], object],
+) -> Samples:
     """Fill the sample store and read it."""
     from directions.render import PreviewRenderer
     from directions.scorers import ScorerPanel
@@ -92,7 +99,9 @@ def bench_of_photos(codec: Codec, photos: Sequence[Image.Image], size: int = 100
     return _bench(codec.generator, codes.cpu().numpy(), residuals.cpu().numpy(), source, threads)
 
 
-def _bench(generator: Generator, codes: np.ndarray, residuals: np.ndarray | None, source: str, threads: int) -> Bench:
+def _bench(
+    generator: Generator, codes: np.ndarray, residuals: np.ndarray | None, source: str, threads: int
+) -> Bench:
     from directions.render import PreviewRenderer
     from directions.scorers import ScorerPanel
     from hsc.identity import IdentityNetwork
@@ -115,12 +124,15 @@ def progress_of(attribute: Attribute, effect: Effect) -> float:
     column = COLUMNS.index(attribute.column)
     low = effect.before[:, column] < attribute.target / 2
     chosen = low if low.any() else slice(None)
-    before, after = (np.quantile(scores[chosen, column], _REACHED) for scores in (effect.before, effect.after))
+    before, after = (
+        np.quantile(scores[chosen, column], _REACHED) for scores in (effect.before, effect.after)
+    )
     return float((after - before) / (attribute.target - before))
 
 
-def reach(bench: Bench, shift: np.ndarray, attribute: Attribute, faces: np.ndarray,
-          lengths: Sequence[float]) -> tuple[float, Effect]:
+def reach(
+    bench: Bench, shift: np.ndarray, attribute: Attribute, faces: np.ndarray, lengths: Sequence[float]
+) -> tuple[float, Effect]:
     """The length at which a shift does what strength 1 should, between two lengths by linear interpolation.
 
     Args:
@@ -140,12 +152,19 @@ def reach(bench: Bench, shift: np.ndarray, attribute: Attribute, faces: np.ndarr
     return last, effect
 
 
-def choose_layers(attribute: Attribute, samples: Samples, bench: Bench, seed: int = 0,
-                  say: Callable[[str], object] = lambda _: None) -> Plan:
+def choose_layers(
+    attribute: Attribute,
+    samples: Samples,
+    bench: Bench,
+    seed: int = 0,
+    say: Callable[[str], object] = lambda _: None,
+) -> Plan:
     """Boundary, conditional manipulation, and the layers with the least side effect for what is reached."""
     boundary = boundary_of(samples, attribute.column, seed)
-    say(f"{attribute.name}: held-out accuracy {boundary.accuracy:.3f}"
-        f" ({boundary.positives} + {boundary.negatives} samples)")
+    say(
+        f"{attribute.name}: held-out accuracy {boundary.accuracy:.3f}"
+        f" ({boundary.positives} + {boundary.negatives} samples)"
+    )
     kept = {name: boundary_of(samples, name, seed).normal for name in attribute.keep}
     faces = bench.choose(_FEW, attribute.column, low=attribute.target is not None)
     conditional, plain = orthogonalise(boundary.normal, list(kept.values())), boundary.normal
@@ -182,12 +201,13 @@ def _cost(attribute: Attribute, effect: Effect) -> float:
     return (effect.side_effect(attribute.keep) + 2 * (1 - float(effect.identity.mean()))) / min(done, 1.5)
 
 
-def refine(attribute: Attribute, plan: Plan, samples: Samples, bench: Bench, seed: int = 0,
-           penalty: float = 0.1) -> Plan:
+def refine(
+    attribute: Attribute, plan: Plan, samples: Samples, bench: Bench, seed: int = 0, penalty: float = 0.1
+) -> Plan:
     """Cancel side effects that are left, as measured on pictures rather than predicted in W.
 
-    The boundary of each attribute to keep is a corrector. The combination of correctors that brings the measured
-    mean changes to zero (ridge regression, linear in their strengths) is added to the shift.
+    The boundary of each attribute to keep is a corrector. The combination of correctors that brings the
+    measured mean changes to zero (ridge regression, linear in their strengths) is added to the shift.
     """
     layers = range(plan.layers[0], plan.layers[1] + 1)
     faces = bench.choose(_FEW, attribute.column, low=False)
@@ -205,7 +225,9 @@ def refine(attribute: Attribute, plan: Plan, samples: Samples, bench: Bench, see
     residual = changes(plan.shift)
     residual[-1] = 0.0  # the correctors together should leave the attribute itself as it is
     response = np.stack([changes(corrector) for corrector in correctors], axis=1)
-    strengths = -np.linalg.solve(response.T @ response + penalty * np.eye(len(correctors)), response.T @ residual)
+    strengths = -np.linalg.solve(
+        response.T @ response + penalty * np.eye(len(correctors)), response.T @ residual
+    )
     strengths = np.clip(strengths, -1.5, 1.5)
     refined = plan.shift + sum(strength * corrector for strength, corrector in zip(strengths, correctors))
     row = {"correctors": {name: round(float(s), 3) for name, s in zip(attribute.keep, strengths)}}
@@ -220,7 +242,9 @@ def measure(attribute: Attribute, plan: Plan, bench: Bench, samples: Samples, se
         sound = side[0]
         for strength in side:
             face = (effects[strength].after[:, COLUMNS.index("face")] > 0.5).mean()
-            if strength != side[0] and (effects[strength].identity.mean() < _BREAKS_IDENTITY or face < _BREAKS_FACE):
+            if strength != side[0] and (
+                effects[strength].identity.mean() < _BREAKS_IDENTITY or face < _BREAKS_FACE
+            ):
                 breaks["below" if strength < 0 else "above"] = strength
                 break
             sound = strength
@@ -241,18 +265,33 @@ def measure(attribute: Attribute, plan: Plan, bench: Bench, samples: Samples, se
         "side_effects": table,
         "measured_on": bench.source + "; mean change at each strength in each score's own unit",
         "provenance": {
-            "method": "InterFaceGAN (arXiv:1907.10786): linear SVM on the extremes in W, conditional manipulation;"
+            "method": "InterFaceGAN (arXiv:1907.10786): linear SVM on the extremes in W,"
+            " conditional manipulation;"
                       " layers, correction and strength by measured side effects",
-            "program": "python -m directions learn", "seed": seed, "conditioned_on": plan.kept, "tried": plan.tried,
+            "program": "python -m directions learn", "seed": seed, "conditioned_on": plan.kept,
+            "tried": plan.tried,
         },
     }  # fmt: skip
     layers = tuple(range(plan.layers[0], plan.layers[1] + 1))
-    return Direction(attribute.name, plan.shift.astype(np.float32), layers, tuple(limits), attribute.id,
-                     attribute.label, metadata)
+    return Direction(
+        attribute.name,
+        plan.shift.astype(np.float32),
+        layers,
+        tuple(limits),
+        attribute.id,
+        attribute.label,
+        metadata,
+    )
 
 
-def learn(name: str, samples: Samples, bench: Bench, seed: int, folder: Path = library.DATA,
-          say: Callable[[str], object] = lambda _: None) -> Direction:
+def learn(
+    name: str,
+    samples: Samples,
+    bench: Bench,
+    seed: int,
+    folder: Path = library.DATA,
+    say: Callable[[str], object] = lambda _: None,
+) -> Direction:
     """Learn one direction and write its files."""
     attribute = ATTRIBUTES[name]
     found = choose_layers(attribute, samples, bench, seed, say)
@@ -266,7 +305,10 @@ def learn(name: str, samples: Samples, bench: Bench, seed: int, folder: Path = l
     length, _ = reach(bench, found.shift, attribute, faces, (0.6, 0.8, 1.0, 1.25, 1.6))
     direction = measure(attribute, replace(found, shift=found.shift * length), bench, samples, seed)
     library.write(folder, direction)
-    say(f"  layers {found.layers}, range {direction.range}, at 1.0: {direction.metadata['side_effects']['+1.0']}")
+    say(
+        f"  layers {found.layers}, range {direction.range}, at 1.0:"
+        f" {direction.metadata['side_effects']['+1.0']}"
+    )
     return direction
 
 

@@ -1,8 +1,6 @@
-"""The generator's 256 px preview as one OpenVINO network: several times cheaper than eager PyTorch on a CPU."""
+"""The generator's 256 px preview as one OpenVINO network: several times cheaper than eager PyTorch."""
 
 from __future__ import annotations
-
-from typing import Optional
 
 import numpy as np
 import torch
@@ -14,7 +12,6 @@ from hsc.preview import PreviewHead
 
 RESIDUAL = (512, 4 * 2**LEVEL, 4 * 2**LEVEL)
 """Shape of a face's feature at the codec's level."""
-
 
 
 class _Preview(nn.Module):
@@ -39,17 +36,21 @@ class PreviewRenderer:
         self._batch = batch
         self._network = openvino.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads})
 
-    def __call__(self, codes: np.ndarray, residuals: Optional[np.ndarray] = None) -> np.ndarray:
+    def __call__(self, codes: np.ndarray, residuals: np.ndarray | None = None) -> np.ndarray:
         """Pictures ``(B, 256, 256, 3)`` uint8, RGB.
 
         Args:
             codes: ``(B, 16, 512)`` float32.
-            residuals: ``(B, 512, 16, 16)`` float32, F less what the generator makes of the codes. It stays the same
-                when codes are edited, which is the codec's F' = F + G_s(S') - G_s(S). None for faces without any.
+            residuals: ``(B, 512, 16, 16)`` float32, F less what the generator makes of the codes. It stays
+            the same
+                when codes are edited, which is the codec's F' = F + G_s(S') - G_s(S). None: there is none.
         """
         pictures = []
         for start in range(0, len(codes), self._batch):
-            inputs = [np.zeros((self._batch, LAYERS, LATENT), np.float32), np.zeros((self._batch, *RESIDUAL), np.float32)]
+            inputs = [
+                np.zeros((self._batch, LAYERS, LATENT), np.float32),
+                np.zeros((self._batch, *RESIDUAL), np.float32),
+            ]
             for buffer, given in zip(inputs, (codes, residuals)):
                 if given is not None:
                     part = given[start : start + self._batch]

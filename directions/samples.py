@@ -1,11 +1,12 @@
 """Random faces with their scores: rendered once, scored once, kept in a cache.
 
-A pool of latents is drawn, which costs next to nothing. Of these a budget is rendered and scored: all of them if the
-budget allows. If not, a third of the budget is random, and the rest goes to the extremes: linear predictions from what
-is scored so far say which latents of the pool are likely to have most or least of an attribute.
+A pool of latents is drawn, which costs next to nothing. Of these a budget is rendered and scored: all of
+them if the budget allows. If not, a third of the budget is random, and the rest goes to the extremes:
+linear predictions from what is scored so far say which latents of the pool are likely to have most or least
+of an attribute.
 
-Results are kept in batches of 100. Which latents a batch holds depends on the seed and on the batches before it, and a
-batch's file appears complete or not at all, so an interrupted run goes on where it stopped.
+Results are kept in batches of 100. Which latents a batch holds depends on the seed and on the batches
+before it, and a batch's file appears complete or not at all, so an interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Samples:
 
 
 def ridge(w: np.ndarray, scores: np.ndarray, strength: float = 0.3) -> np.ndarray:
-    """Linear predictor of scores ``(N,)`` or ``(N, K)`` from centred latents ``(N, 512)``: ``(512,)`` or ``(512, K)``.
+    """Linear predictor ``(512,)`` or ``(512, K)`` of scores ``(N,)`` or ``(N, K)`` from centred latents.
 
     Args:
         strength: of the penalty, in units of the latents' mean variance times N.
@@ -82,9 +83,12 @@ class SampleStore:
         """W of the pool ``(pool, 512)``: the mapping of standard normal z, not truncated."""
         z = np.random.default_rng(self.seed).standard_normal((self.pool, 512), dtype=np.float32)
         with torch.inference_mode():
-            return torch.cat([
-                generator.mapping(part.to(generator.input)).float().cpu() for part in torch.from_numpy(z).split(2000)
-            ]).numpy()
+            return torch.cat(
+                [
+                    generator.mapping(part.to(generator.input)).float().cpu()
+                    for part in torch.from_numpy(z).split(2000)
+                ]
+            ).numpy()
 
     def fill(
         self,
@@ -125,11 +129,18 @@ class SampleStore:
         with np.load(self._path(batch), allow_pickle=False) as archive:
             data, ends = archive["jpegs"].tobytes(), archive["ends"].tolist()
         return [
-            Image.open(io.BytesIO(data[start:end])).convert("RGB") for start, end in zip([0, *ends[:-1]], ends)
+            Image.open(io.BytesIO(data[start:end])).convert("RGB")
+            for start, end in zip([0, *ends[:-1]], ends)
         ]
 
     def _choose(
-        self, batch: int, batches: int, columns: Sequence[str], w: np.ndarray, indexes: np.ndarray, scores: np.ndarray
+        self,
+        batch: int,
+        batches: int,
+        columns: Sequence[str],
+        w: np.ndarray,
+        indexes: np.ndarray,
+        scores: np.ndarray,
     ) -> np.ndarray:
         """Which latents of the pool the next batch holds."""
         random = np.random.default_rng((self.seed, batch))

@@ -1,7 +1,7 @@
 """Heuristics: colours inside polygons between FaceMesh landmarks, in CIE Lab.
 
-They are measures of a picture, not of a person: lighting, fringes, hats and glasses move them. Their use is the
-difference between two pictures of one face, and a ranking of many faces.
+They are measures of a picture, not of a person: lighting, fringes, hats and glasses move them. Their use is
+the difference between two pictures of one face, and a ranking of many faces.
 """
 
 from __future__ import annotations
@@ -9,19 +9,49 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176,
+_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
+         148, 176,
          149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
 _LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 _MOUTH = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
-_EYES = ((33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
-         (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466))
+_EYES = (
+    (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+)
 # Upper lid: from the lashes to the crease.
 _LASHES = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (263, 466, 388, 387, 386, 385, 384, 398, 362))
 _CREASES = ((130, 247, 30, 29, 27, 28, 56, 190, 243), (359, 467, 260, 259, 257, 258, 286, 414, 463))
 _BLUSH = ((117, 118, 101, 36, 205, 187, 123), (346, 347, 330, 266, 425, 411, 352))
 # Skin that is seldom made up, bearded or in hair: below the eyes beside the nose, and its bridge.
-_SKIN = ((100, 126, 209, 129, 203, 206, 36), (329, 355, 429, 358, 423, 426, 266), (6, 122, 174, 198, 4, 420, 399, 351))
-_CHIN = (57, 204, 194, 201, 200, 421, 418, 424, 287, 430, 394, 379, 378, 400, 377, 152, 148, 176, 149, 150, 169, 210)
+_SKIN = (
+    (100, 126, 209, 129, 203, 206, 36),
+    (329, 355, 429, 358, 423, 426, 266),
+    (6, 122, 174, 198, 4, 420, 399, 351),
+)
+_CHIN = (
+    57,
+    204,
+    194,
+    201,
+    200,
+    421,
+    418,
+    424,
+    287,
+    430,
+    394,
+    379,
+    378,
+    400,
+    377,
+    152,
+    148,
+    176,
+    149,
+    150,
+    169,
+    210,
+)
 _MOUSTACHE = (61, 92, 165, 167, 164, 393, 391, 322, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 
 
@@ -29,8 +59,14 @@ def lab(image: Image.Image) -> np.ndarray:
     """sRGB to CIE Lab (D65): ``(H, W, 3)`` float32, L in 0 ... 100."""
     rgb = np.asarray(image, np.float32) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    matrix = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
-                       [0.0193339, 0.1191920, 0.9503041]], np.float32)
+    matrix = np.array(
+        [
+            [0.4124564, 0.3575761, 0.1804375],
+            [0.2126729, 0.7151522, 0.0721750],
+            [0.0193339, 0.1191920, 0.9503041],
+        ],
+        np.float32,
+    )
     xyz = linear @ (matrix / np.array([[0.95047], [1.0], [1.08883]], np.float32)).T
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
@@ -45,8 +81,8 @@ def measure(image: Image.Image, points: np.ndarray) -> dict[str, float]:
 
     Returns:
         ``lipstick``: distance in chroma of lips and skin, and half their contrast in lightness (Lab units);
-        ``makeup``: half of that, with the darkness of lids and lashes and the redness of cheeks against the skin;
-        ``beard``: darkness and roughness of chin and upper lip against the skin;
+        ``makeup``: half of that, with the darkness of lids and lashes and the redness of cheeks against the
+        skin; ``beard``: darkness and roughness of chin and upper lip against the skin;
         ``hair``: median lightness of a band around the forehead;
         ``skin``: lightness of the skin. All in Lab units.
     """
@@ -76,7 +112,8 @@ def measure(image: Image.Image, points: np.ndarray) -> dict[str, float]:
     blush = float(cheeks[1] - skin[1])
     chin, moustache = region(_CHIN), region(_MOUSTACHE)
     beard = float(
-        skin[0] - 0.5 * (np.percentile(chin[:, 0], 35) + np.percentile(moustache[:, 0], 35))
+        skin[0]
+        - 0.5 * (np.percentile(chin[:, 0], 35) + np.percentile(moustache[:, 0], 35))
         + 0.5 * (chin[:, 0].std() + moustache[:, 0].std())
     )
     return {
@@ -89,7 +126,7 @@ def measure(image: Image.Image, points: np.ndarray) -> dict[str, float]:
 
 
 def _hair(pixels: np.ndarray, points: np.ndarray) -> float:
-    """Median lightness of the band from 1.1 to 1.3 times the upper face oval's distance from the face's middle."""
+    """Median lightness of the band at 1.1 to 1.3 times the upper oval's distance from the face's middle."""
     upper = points[list(_OVAL[:8] + _OVAL[-7:])]
     middle = points[list(_OVAL)].mean(0)
     around = middle + (upper - middle)[:, None] * np.linspace(1.1, 1.3, 9)[None, :, None]

@@ -12,8 +12,10 @@ from PIL import Image
 def _crop(image: Image.Image, centre: tuple[float, float], side: float, size: int) -> Image.Image:
     """A square cut out at a place given in fractions of the picture's side, shrunk with antialiasing."""
     half = side / 2
-    box = tuple(image.width * edge for edge in (
-        centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half))
+    box = tuple(
+        image.width * edge
+        for edge in (centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half)
+    )
     return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
 
 
@@ -35,15 +37,22 @@ class PoseScorer:
         crops = [np.asarray(_crop(image, (0.5, 0.58), 0.68, 64), np.float32)[:, :, ::-1] for image in images]
         # The network was trained on OpenCV's channel order.
         batch = ((np.stack(crops) - 127.5) / 128).transpose(0, 3, 1, 2)
-        return np.concatenate([
-            np.mean([session.run(None, {"input": np.ascontiguousarray(one)[None]})[0]
-                     for session in self._sessions], axis=0)
-            for one in batch
-        ])
+        return np.concatenate(
+            [
+                np.mean(
+                    [
+                        session.run(None, {"input": np.ascontiguousarray(one)[None]})[0]
+                        for session in self._sessions
+                    ],
+                    axis=0,
+                )
+                for one in batch
+            ]
+        )
 
 
 class EyeglassesScorer:
-    """SqueezeNet 1.0 (Iandola et al. 2016, arXiv:1602.07360) with one output: 0.5 for none, above 0.9 for glasses."""
+    """SqueezeNet 1.0 (Iandola et al. 2016, arXiv:1602.07360) with one output: above 0.9 is glasses."""
 
     def __init__(self, folder: Path) -> None:
         import openvino

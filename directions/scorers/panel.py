@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 from PIL import Image
@@ -35,16 +34,16 @@ def scorer_folder() -> Path:
 class ScorerPanel:
     """Scores of FFHQ-aligned faces.
 
-    Columns (:data:`COLUMNS`): ``smile``, ``mouth_open`` blendshapes in [0, 1]; ``yaw``, ``pitch``, ``roll`` in
-    degrees; ``eyeglasses`` the network's logit (above 2.2 is a probability above 0.9); ``age`` in years; ``male``
-    in [0, 1]; ``makeup``, ``lipstick``, ``beard``, ``hair``, ``skin`` in Lab units (heuristics, see
+    Columns (:data:`COLUMNS`): ``smile``, ``mouth_open`` blendshapes in [0, 1]; ``yaw``, ``pitch``, ``roll``
+    in degrees; ``eyeglasses`` the network's logit (above 2.2 is a probability above 0.9); ``age`` in years;
+    ``male`` in [0, 1]; ``makeup``, ``lipstick``, ``beard``, ``hair``, ``skin`` in Lab units (heuristics, see
     :mod:`directions.scorers.colours`); ``face`` the probability that landmarks lie on a face.
 
     Raises:
         WeightsError: the networks or a package that runs them are missing.
     """
 
-    def __init__(self, folder: Optional[Path] = None) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         folder = folder or scorer_folder()
         try:
             from directions.scorers.mesh import MeshScorer
@@ -62,7 +61,8 @@ class ScorerPanel:
     def __call__(self, images: list[Image.Image]) -> np.ndarray:
         """RGB pictures of any one size to ``(B, len(COLUMNS))`` float32."""
         small = [
-            image if image.width == 256 else image.resize((256, 256), Image.Resampling.BOX) for image in images
+            image if image.width == 256 else image.resize((256, 256), Image.Resampling.BOX)
+            for image in images
         ]
         glasses = self._glasses(small)
         pose = self._pose(small)

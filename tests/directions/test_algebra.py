@@ -69,7 +69,10 @@ def test_edits_survive_the_file():
     data = bitstream.BitstreamWriter(1, 0).finish()
     edited = bitstream.append_edits(data, edits)
     assert len(edited) == len(data) + 2 + 3 * 2
-    assert directions.from_ids(bitstream.BitstreamReader(edited, model_id=1).edits) == {"smile": 0.75, "makeup": -0.25}
+    assert directions.from_ids(bitstream.BitstreamReader(edited, model_id=1).edits) == {
+        "smile": 0.75,
+        "makeup": -0.25,
+    }
     assert bitstream.strip_edits(edited) == data
 
 

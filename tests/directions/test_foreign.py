@@ -127,7 +127,8 @@ def test_a_header_that_promises_gigabytes_allocates_none():
 
 
 @pytest.mark.parametrize("binding", [
-    {"layers": []}, {"layers": [16]}, {"layers": [-1]}, {"layers": [1.5]}, {"limits": (1, 2)}, {"limits": (-9, 9)},
+    {"layers": []}, {"layers": [16]}, {"layers": [-1]}, {"layers": [1.5]}, {"limits": (1, 2)},
+    {"limits": (-9, 9)},
     {"scale": 0}, {"scale": float("nan")}, {"scale": "2"}, {"name": "../x"},
 ])  # fmt: skip
 def test_wrong_bindings_are_refused(binding):

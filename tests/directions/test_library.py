@@ -52,7 +52,12 @@ def folder(tmp_path):
 
 def test_what_is_written_is_read(folder):
     direction = library.load("test", folder)
-    assert (direction.id, direction.label, direction.layers, direction.range) == (200, "Test", (4,), (-1.0, 1.0))
+    assert (direction.id, direction.label, direction.layers, direction.range) == (
+        200,
+        "Test",
+        (4,),
+        (-1.0, 1.0),
+    )
     assert (direction.array[4] == 0.5).all()
     assert direction.metadata["scorer"] == ""
 
