@@ -30,6 +30,7 @@ def test_a_boundary_finds_the_attributes_axis():
 
 
 def test_too_few_extremes_are_refused():
+    pytest.importorskip("sklearn", reason="learning needs directions/requirements-learn.txt")
     with pytest.raises(DirectionError, match="too few samples for 'smile'"):
         fit_boundary(samples(100), "smile")
 
