@@ -78,7 +78,7 @@ def shipped(name: str) -> Path:
     """
     path = _SHIPPED / f"{name}.safetensors"
     if not path.is_file():
-        raise WeightsError(f"The weights '{name}' are missing: {path} does not exist.")
+        raise WeightsError(f"The weights '{name}' are missing from assets/weights.")
     return path
 
 
