@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hsc import entropy, images
 from hsc.model import LEVEL
+from hsc.networks.gain import round_through
 from hsc.preview import PREVIEW_SIZE
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def refine(
         y = start.clone().requires_grad_(True)
         optimizer = torch.optim.Adam([s, y], lr=LEARNING_RATE, betas=(0.8, 0.95))
         for index in range(steps):
-            codes = networks.scn.decode(_rounded(s) * semantic_step)
+            codes = networks.scn.decode(round_through(s) * semantic_step)
             base = codec.generator.prefix(codes, LEVEL)
-            y_hat, bits = _predict(networks, y, networks.sce.start(_rounded(s) * semantic_step, q), step, log2_step)
+            y_hat, bits = _predict(networks, y, networks.sce.start(round_through(s) * semantic_step, q), step, log2_step)
             feature = networks.fcn.decode(y_hat, base)
             picture = codec.preview.render(codec.generator, feature, codes, LEVEL)
             distortion = (picture - target).abs().mean() + lpips.distance(lpips.features(picture), seen).mean()
@@ -81,11 +82,6 @@ def refine(
     return Latents((s * semantic_step).detach(), lambda _: features)
 
 
-def _rounded(values: Tensor) -> Tensor:
-    """Round, with the gradient of the identity."""
-    return values + (values.round() - values).detach()
-
-
 def _predict(networks, y: Tensor, context: Tensor, step: Tensor, log2_step: Tensor) -> tuple[Tensor, Tensor]:
     """Coefficients as the decoder will have them, and the bits of all slices."""
     bits, decoded = torch.zeros((), device=y.device), []
@@ -93,7 +89,7 @@ def _predict(networks, y: Tensor, context: Tensor, step: Tensor, log2_step: Tens
         part = slice(index * own.shape[1], (index + 1) * own.shape[1])
         mean, log2_scale = networks.sce(index, context)
         offset = own - mean / step[:, part]
-        received = _rounded(offset) * step[:, part] + mean
+        received = round_through(offset) * step[:, part] + mean
         scale = torch.exp2((log2_scale - log2_step[:, part]).clamp(min=entropy.SCALE_MIN))
         # Gaussian mass of a bin of width 1 around the symbol.
         upper = torch.special.ndtr((0.5 - offset.abs()) / scale)

@@ -14,10 +14,11 @@ from PIL import Image
 from hsc import entropy
 from hsc.generator import Generator
 from hsc.model import LEVEL, HSCNetworks
+from hsc.networks.gain import round_through
 from hsc.train.data import VALIDATION, Faces, load_faces, sample_codes, synthetic_pairs
 from hsc.train.export import gaussian_tables, semantic_tables
 from hsc.train.program import principal_components, principal_semantics
-from hsc.train.rate import RateModel, round_through
+from hsc.train.rate import RateModel
 
 
 @pytest.fixture(scope="module")

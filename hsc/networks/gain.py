@@ -31,3 +31,8 @@ class QuantisationStep(nn.Module):
         """``(B, 1)`` quality to ``(B, C)`` steps; exact for float64 quality on a 2^-8 grid."""
         exponent = self.log2(quality)
         return exp2(exponent) if exponent.dtype == torch.float64 else torch.exp2(exponent)
+
+
+def round_through(values: Tensor) -> Tensor:
+    """Round; the gradient passes as if nothing had happened (straight-through estimator)."""
+    return values + (values.round() - values).detach()

@@ -32,10 +32,12 @@ from hsc.errors import HSCError
 from hsc.generator import LATENT, LAYERS, Generator
 from hsc.model import LEVEL, HSCNetworks
 from hsc.networks import SemanticCompressionNetwork
+from hsc.networks.gain import round_through
 from hsc.preview import PreviewHead
+from hsc.refine import RATE_SPAN, RATE_WEIGHT
 from hsc.train.data import Faces, load_faces, sample_codes, synthetic_pairs
 from hsc.train.losses import PictureLoss
-from hsc.train.rate import RateModel, add_noise, round_through
+from hsc.train.rate import RateModel, add_noise
 from hsc.weights import cache_dir
 
 @dataclass
@@ -47,9 +49,9 @@ class Settings:
     synthetic: int = 4
     learning_rate: float = 6e-4
     seed: int = 0
-    rate_weight: float = 6e-4
+    rate_weight: float = RATE_WEIGHT
     """Weight of one byte at quality 0 ..."""
-    rate_span: float = 5.0
+    rate_span: float = RATE_SPAN
     """... which is divided by 2^span at quality 1."""
     precision: torch.dtype = torch.bfloat16
     report: int = 50

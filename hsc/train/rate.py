@@ -9,11 +9,6 @@ from hsc.entropy import scale_table
 from hsc.networks import SemanticCompressionNetwork as SCN
 
 
-def round_through(values: Tensor) -> Tensor:
-    """Round; the gradient passes as if nothing had happened (straight-through estimator)."""
-    return values + (values.round() - values).detach()
-
-
 def add_noise(values: Tensor) -> Tensor:
     """Uniform noise in [-0.5, 0.5], the differentiable stand-in for rounding (Ballé et al., 2017)."""
     return values + torch.rand_like(values) - 0.5
