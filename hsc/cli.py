@@ -257,7 +257,8 @@ def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | N
     from hsc import evaluate
 
     paths = evaluate.pictures(folder)[:limit]
-    results = list(tqdm(evaluate.evaluate(_codec(), paths, targets, refine), total=len(paths) * len(targets), unit="file"))
+    found = evaluate.evaluate(_codec(), paths, targets, refine)
+    results = list(tqdm(found, total=len(paths) * len(targets), unit="file"))
     rows = evaluate.summary(results)
     names = ["bytes", "bpp", "lpips_alex", "lpips_vgg_256", "psnr", "ms_ssim", "identity", "face_distance",
              "landmarks"]

@@ -66,7 +66,8 @@ def refine(
         for index in range(steps):
             codes = networks.scn.decode(round_through(s) * semantic_step)
             base = codec.generator.prefix(codes, LEVEL)
-            y_hat, bits = _predict(networks, y, networks.sce.start(round_through(s) * semantic_step, q), step, log2_step)
+            context = networks.sce.start(round_through(s) * semantic_step, q)
+            y_hat, bits = _predict(networks, y, context, step, log2_step)
             feature = networks.fcn.decode(y_hat, base)
             picture = codec.preview.render(codec.generator, feature, codes, LEVEL)
             distortion = (picture - target).abs().mean() + lpips.distance(lpips.features(picture), seen).mean()

@@ -40,6 +40,7 @@ from hsc.train.losses import PictureLoss
 from hsc.train.rate import RateModel, add_noise
 from hsc.weights import cache_dir
 
+
 @dataclass
 class Settings:
     """What a run may vary; everything else is the program's."""
