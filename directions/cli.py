@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import directions
 from directions import library
 from directions.attributes import ATTRIBUTES
-from hsc.errors import HSCError
+from hsc.errors import DirectionError, HSCError
+
+if TYPE_CHECKING:
+    from directions.samples import SampleStore
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
+_folder = click.Path(path_type=Path, file_okay=False)
+_existing = click.Path(path_type=Path, exists=True, file_okay=False)
+_workers = click.option(
+    "--workers", default=os.cpu_count(), show_default="processor cores", help="Processes that share the work."
+)
+_cache = click.option("--cache", type=_folder, help="Folder of what is computed once; kept between runs.")
 
 
 class _Group(click.Group):
@@ -32,8 +44,9 @@ def main() -> None:
     \b
     Examples:
       python -m directions list
-      python -m directions learn smile eyeglasses --budget 3000
-      python -m directions evaluate --limit 8 --out build/directions
+      python -m directions sample
+      python -m directions learn smile eyeglasses --photos PHOTOS
+      python -m directions evaluate --out build/directions --limit 4
     """
 
 
@@ -55,103 +68,144 @@ def list_(verbose: bool) -> None:
 
 
 @main.command()
+@click.option("--samples", default=20000, show_default=True, help="Latents that are rendered and scored.")
+@click.option("--seed", default=0, show_default=True)
+@_cache
+@_workers
+def sample(samples: int, seed: int, cache: Path | None, workers: int) -> None:
+    """Render and score random faces, once for all attributes.
+
+    An interrupted run goes on where it stopped.
+    """
+    _fill(samples, seed, _cache_of(cache), workers)
+
+
+@main.command()
 @click.argument("names", nargs=-1, type=click.Choice(sorted(ATTRIBUTES)))
 @click.option("--all", "everything", is_flag=True, help="Learn every attribute.")
-@click.option("--pool", default=20000, show_default=True, help="Latents drawn.")
-@click.option("--budget", default=20000, show_default=True, help="Latents rendered and scored.")
+@click.option("--samples", default=20000, show_default=True, help="Latents that are rendered and scored.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--threads", default=1, show_default=True, help="Threads of the renderer.")
-@click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="Folder of rendered samples.")
 @click.option(
     "--photos",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of aligned photos to measure on, coded and decoded; random faces by default.",
+    type=_existing,
+    help="Folder of aligned photos to choose layers and strengths on, coded and decoded; generated faces by"
+    " default.",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=_folder,
     default=library.DATA,
     show_default=False,
     help="Folder to write to; the shipped directions by default.",
 )
+@_cache
+@_workers
 def learn(
     names: tuple[str, ...],
     everything: bool,
-    pool: int,
-    budget: int,
+    samples: int,
     seed: int,
-    threads: int,
-    cache: Path | None,
     photos: Path | None,
     out: Path,
+    cache: Path | None,
+    workers: int,
 ) -> None:
     """Learn directions and write NAME.npy and NAME.json.
 
-    Samples are rendered and scored once for all attributes and kept in the cache; an interrupted run goes
-    on where it stopped.
+    Renders and scores what samples there are not yet, see "sample".
     """
-    from PIL import Image
-    from tqdm import tqdm
+    from directions.learn import Task, learn_all
 
-    from directions import learn as learning
-    from directions.evaluate import image_files
-    from hsc import weights
-    from hsc.generator import Generator
-
-    chosen = list(ATTRIBUTES) if everything else list(names)
+    chosen = tuple(ATTRIBUTES) if everything else names
     if not chosen:
         raise click.UsageError("Name at least one attribute, or say --all.")
-    generator = Generator.load()
-    cache = cache or weights.cache_dir() / "directions"
-    with tqdm(total=min(budget, pool), unit="face", desc="render and score") as bar:
-        samples = learning.sample(cache, generator, pool, budget, seed, threads, bar.update)
-    if photos is None:
-        bench = learning.bench_of_random_faces(generator, seed, threads)
-    else:
-        from hsc.codec import Codec
-
-        pictures = [Image.open(path).convert("RGB") for path in image_files(photos)]
-        bench = learning.bench_of_photos(Codec.load(), pictures, threads=threads)
-    with tqdm(chosen, unit="direction") as bar:
-        for name in bar:
-            learning.learn(name, samples, bench, seed, out, bar.write)
+    cache = _cache_of(cache)
+    store = _fill(samples, seed, cache, workers)
+    for lines in learn_all(Task(store, samples, photos, cache, out), chosen, workers):
+        click.echo(lines)
 
 
 @main.command()
 @click.option(
     "--photos",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=_existing,
+    default=_SHARED / "data" / "eval1024",
+    show_default=False,
     help="Folder of aligned photos; ../shared/data/eval1024 by default.",
 )
 @click.option(
     "--references",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=_folder,
+    default=_SHARED / "reference" / "directions",
+    show_default=False,
     help="Folder of directions to compare with; ../shared/reference/directions by default.",
 )
-@click.option("--bytes", "size", default=1000, show_default=True, help="Bytes that photos are coded with.")
+@click.option("--compare/--no-compare", default=True, show_default=True, help="Measure the references too.")
+@click.option(
+    "--bytes", "max_bytes", default=1000, show_default=True, help="Bytes that photos are coded with."
+)
 @click.option("--limit", default=0, help="Only the first photos.")
-@click.option("--only", multiple=True, help="Only these directions; may be repeated.")
-@click.option("--preview", is_flag=True, help="Score approximate 256 px previews: several times faster.")
-@click.option(
-    "--compare/--no-compare", default=True, show_default=True, help="Also the reference directions."
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for the tables and contact sheets.",
-)
+@click.option("--only", multiple=True, metavar="NAME", help="Only these directions; may be repeated.")
+@click.option("--publish", is_flag=True, help="Renew EVALUATION.md and what it shows in this package, too.")
+@click.option("--out", type=_folder, required=True, help="Folder for the page and the contact sheets.")
+@_cache
+@_workers
 def evaluate(
-    photos: Path | None,
-    references: Path | None,
-    size: int,
+    photos: Path,
+    references: Path,
+    compare: bool,
+    max_bytes: int,
     limit: int,
     only: tuple[str, ...],
-    preview: bool,
-    compare: bool,
+    publish: bool,
     out: Path,
+    cache: Path | None,
+    workers: int,
 ) -> None:
-    """Measure every direction, and reference ones beside it, on photos that are coded and decoded."""
-    from directions import evaluate as evaluation
+    """Measure every direction, and published ones beside it, on photos that are coded and decoded.
 
-    evaluation.run(photos, references, size, limit, list(only), out, preview, compare)
+    An interrupted run goes on where it stopped. Contact sheets show the photos: keep them out of the repository.
+    """
+    from tqdm import tqdm
+
+    from directions import page
+    from directions.evaluate import Plan, measure, summarise
+    from directions.photos import image_files
+
+    paths = image_files(photos)[: limit or None]
+    names = tuple(directions.load(name).name for name in only or directions.names())
+    strangers = [name for name in names if name not in ATTRIBUTES]
+    if strangers:
+        raise DirectionError(f"Nothing measures the direction '{strangers[0]}'.")
+    if compare and not references.is_dir():
+        raise DirectionError(f"There is no folder {references}; say --no-compare to do without.")
+    plan = Plan(names, references if compare else None, max_bytes, _cache_of(cache))
+    results = list(tqdm(measure(plan, paths, workers), total=len(paths), unit="photo", smoothing=0))
+    results.sort(key=lambda photo: photo.name)
+    report = summarise(plan, results)
+    out.mkdir(parents=True, exist_ok=True)
+    page.write_sheets(results, names, out)
+    page.write(report, out)
+    if publish:
+        page.write(report, Path(__file__).parent)
+    for target in report["targets"]:
+        click.echo(page.in_words(target))
+
+
+def _cache_of(given: Path | None) -> Path:
+    from hsc import weights
+
+    return given or weights.cache_dir() / "directions"
+
+
+def _fill(count: int, seed: int, cache: Path, workers: int) -> SampleStore:
+    from tqdm import tqdm
+
+    from directions.samples import BATCH, SampleStore, fill
+
+    store = SampleStore(cache, directions.GENERATOR, seed)
+    missing = len(store.missing(count)) * BATCH
+    with tqdm(total=max(count, missing), initial=max(count - missing, 0), unit="face", smoothing=0) as bar:
+        for _ in fill(store, count, workers):
+            bar.update(BATCH)
+    return store

@@ -1,7 +1,8 @@
-"""What a shift of S does to faces, measured on rendered pictures."""
+"""What a shift of S does to decoded faces, measured on rendered pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,15 @@ import torch
 from PIL import Image
 
 from directions.attributes import SCALES
-from directions.scorers.panel import COLUMNS
+from directions.scorers import COLUMNS
 
 if TYPE_CHECKING:
-    from directions.render import PreviewRenderer
     from directions.scorers import ScorerPanel
+    from hsc.codec import Codec, Semantics
     from hsc.identity import IdentityNetwork
+
+SIDE = 256
+"""Side in pixels of the pictures that are scored; no scorer sees more."""
 
 
 @dataclass(frozen=True)
@@ -25,55 +29,74 @@ class Effect:
     Attributes:
         before, after: scores ``(N, len(COLUMNS))``.
         identity: cosine of the embeddings before and after ``(N,)``.
-        pictures: after the shift ``(N, 256, 256, 3)`` uint8.
+        pictures: after the shift, 256 x 256.
     """
 
     before: np.ndarray
     after: np.ndarray
     identity: np.ndarray
-    pictures: np.ndarray
+    pictures: list[Image.Image]
 
     def change(self, column: str) -> np.ndarray:
         """Changes of one score ``(N,)``."""
         index = COLUMNS.index(column)
         return self.after[:, index] - self.before[:, index]
 
-    def side_effect(self, columns: tuple[str, ...]) -> float:
-        """Root mean square, over columns, of mean changes in noticeable units (:data:`SCALES`)."""
-        return float(np.sqrt(np.mean([(self.change(name).mean() / SCALES[name]) ** 2 for name in columns])))
+    def means(self) -> dict[str, float]:
+        """Mean change of every score."""
+        return dict(zip(COLUMNS, (self.after - self.before).mean(0).tolist()))
+
+
+def side_effect(means: Mapping[str, float], columns: Sequence[str]) -> float:
+    """Root mean square, over columns, of mean changes in noticeable units (:data:`SCALES`)."""
+    return float(np.sqrt(np.mean([(means[name] / SCALES[name]) ** 2 for name in columns])))
+
+
+def preview(codec: Codec) -> Callable[[Semantics], Image.Image]:
+    """The codec's 256 px preview, in bfloat16 where the processor has it."""
+    from directions.render import PreviewRenderer
+
+    render = PreviewRenderer(codec.generator, codec.preview, codec.networks.levels[-1])
+
+    def picture(semantics: Semantics) -> Image.Image:
+        codes, feature = (value.cpu().numpy() for value in (semantics.codes, semantics.features[-1]))
+        return Image.fromarray(render(codes, feature)[0])
+
+    return picture
 
 
 class Bench:
-    """A fixed set of faces to try shifts on.
+    """A fixed set of decoded faces to try shifts on, edited as :meth:`hsc.codec.Codec.edit` does.
 
     Args:
-        codes: ``(N, 16, 512)`` float32.
-        residuals: ``(N, 512, 16, 16)`` float32 for decoded photos, see
-        :class:`directions.render.PreviewRenderer`. source: what these faces are, in words.
+        render: semantics to a picture of side 256.
+        source: what these faces are, in words.
     """
 
     def __init__(
         self,
-        codes: np.ndarray,
-        render: PreviewRenderer,
+        codec: Codec,
+        semantics: Sequence[Semantics],
         panel: ScorerPanel,
         identity: IdentityNetwork,
-        residuals: np.ndarray | None = None,
-        source: str = "random faces",
+        render: Callable[[Semantics], Image.Image],
+        source: str = "",
     ) -> None:
-        self._codes, self._residuals, self.source = codes, residuals, source
-        self._render, self._panel, self._identity = render, panel, identity
-        self.before, self._embeddings, self.pictures = self._measure(
-            np.arange(len(codes)), np.zeros((16, 512))
-        )
+        self.source = source
+        self._codec, self._semantics, self._render = codec, semantics, render
+        self._panel, self._identity = panel, identity
+        self.pictures = [render(one) for one in semantics]
+        self.before, self._embeddings = self._measure(self.pictures)
 
     def __len__(self) -> int:
-        return len(self._codes)
+        return len(self._semantics)
 
     def try_shift(self, shift: np.ndarray, faces: np.ndarray | None = None) -> Effect:
-        """Add a shift ``(16, 512)`` to the codes of some faces, given by index; of all by default."""
+        """Add ``(16, 512)`` to the codes of some faces, given by index; of all by default."""
         faces = np.arange(len(self)) if faces is None else faces
-        after, embeddings, pictures = self._measure(faces, shift)
+        offset = torch.from_numpy(np.asarray(shift, np.float32))
+        pictures = [self._render(self._codec.move(self._semantics[face], offset)) for face in faces]
+        after, embeddings = self._measure(pictures)
         return Effect(self.before[faces], after, (self._embeddings[faces] * embeddings).sum(1), pictures)
 
     def choose(self, count: int, column: str, low: bool) -> np.ndarray:
@@ -83,14 +106,12 @@ class Bench:
             return order[:count]
         return order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)]
 
-    def _measure(self, faces: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        residuals = None if self._residuals is None else self._residuals[faces]
-        pictures = self._render(self._codes[faces] + shift[None].astype(np.float32), residuals)
-        scores = self._panel([Image.fromarray(picture) for picture in pictures])
+    def _measure(self, pictures: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
+        pixels = np.stack([np.asarray(picture) for picture in pictures])
         with torch.inference_mode():
-            tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+            tensor = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
             embeddings = self._identity(tensor).numpy()
-        return scores, embeddings, pictures
+        return self._panel(pictures), embeddings
 
 
 def spread(direction: np.ndarray, layers: range) -> np.ndarray:

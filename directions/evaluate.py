@@ -1,286 +1,338 @@
-"""What the directions do to real photos that were coded and decoded, beside published directions."""
+"""What the directions do to real photos that were coded and decoded, beside published directions.
+
+Every photo is measured on its own and its results are kept, so a run that was interrupted goes on where it
+stopped, and several processes share the photos. Own directions are measured on whole pictures (1024 px averaged
+down to 256, which is what the scorers see). Comparisons with published directions, which need many lengths, are
+measured on 256 px previews, ours as well as theirs.
+"""
 
 from __future__ import annotations
 
-import csv
-import json
+import functools
+import hashlib
+import io
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 
 import directions
 from directions.attributes import ATTRIBUTES
-from directions.scorers.panel import COLUMNS
-from hsc.errors import DirectionError
+from directions.effects import SIDE, Bench, preview, side_effect
+from directions.parallel import each
+from directions.photos import coded, fingerprint
+from directions.scorers import COLUMNS, GLASSES
 
 if TYPE_CHECKING:
-    from directions.scorers import ScorerPanel
-    from hsc.codec import Codec, Semantics
-    from hsc.identity import IdentityNetwork
-
-STRENGTHS = (-1.0, -0.5, 0.5, 1.0)
-SIZE = 256
-"""Side in pixels at which pictures are scored; the scorers' networks see no more."""
-# Published directions of StyleGAN2-FFHQ for the same attributes: file, layers, sign. Layers as their
-# authors or, where these name none, as common practice has them.
-REFERENCES = {
-    "smile": (
-        ("paper_Smiling.npy", range(16), 1),
-        ("stylegan2_wplus_smile.npy", range(16), 1),
-        ("e4e_smile.pt", range(16), 1),
-    ),
-    "eyeglasses": (("paper_Eyeglasses.npy", range(16), 1), ("stylegan2_wplus_glasses.npy", range(16), 1)),
-    "makeup": (("paper_Heavy_Makeup.npy", range(16), 1), ("stylegan2_wplus_beauty.npy", range(16), 1)),
-    "age": (("stylegan2_wplus_age.npy", range(16), 1), ("e4e_age.pt", range(16), 1)),
-    "yaw": (("stylegan2_wplus_angle_horizontal.npy", range(16), 1), ("e4e_pose.pt", range(16), 1)),
-}
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Scores of N edited photos: ``scores`` ``(N, len(COLUMNS))`` and ``identity`` ``(N,)``."""
-
-    scores: np.ndarray
-    identity: np.ndarray
-    pictures: list[Image.Image]
-
-    def column(self, name: str) -> np.ndarray:
-        """One score of every photo."""
-        return self.scores[:, COLUMNS.index(name)]
-
-
-class Evaluation:
-    """Decoded photos, their scores, and edits of them.
-
-    Args:
-        preview: score the approximate 256 px previews, which cost a fraction of whole pictures.
-    """
-
-    def __init__(
-        self,
-        codec: Codec,
-        semantics: list[Semantics],
-        panel: ScorerPanel,
-        identity: IdentityNetwork,
-        preview: bool = False,
-    ) -> None:
-        self._codec, self.semantics, self._panel, self._identity = codec, semantics, panel, identity
-        self._render = codec.render_preview if preview else lambda one: codec.render(one, SIZE)
-        self._embeddings: torch.Tensor | None = None
-        self.before = self._score([self._render(one) for one in semantics])
-
-    def shift(self, offset: np.ndarray) -> Rows:
-        """All photos moved by ``(16, 512)``."""
-        moved = torch.from_numpy(np.asarray(offset, np.float32))
-        return self._score([self._render(self._codec.move(one, moved)) for one in self.semantics])
-
-    def reference_scale(self, array: np.ndarray, column: str, change: float) -> tuple[float, Rows]:
-        """The length at which a foreign direction changes a score as much as ours, and what it does.
-
-        Tried up to an offset of length 20 on average over layers; where that is not enough, the best of
-        what was tried.
-        """
-        unit = array / np.linalg.norm(array, axis=1).max()
-        best: tuple[float, Rows] | None = None
-        low, high = 0.0, 1.0
-        reached = -np.inf
-        for length in (2.0, 4.0, 7.0, 11.0, 16.0, 20.0):
-            rows = self.shift(unit * length)
-            got = float((rows.column(column) - self.before.column(column)).mean())
-            if got > reached:
-                best, reached = (length, rows), got
-            if got >= change:
-                high = length
-                break
-            low = length
-        else:
-            return best
-        for _ in range(3):
-            middle = (low + high) / 2
-            rows = self.shift(unit * middle)
-            if (rows.column(column) - self.before.column(column)).mean() >= change:
-                high, best = middle, (middle, rows)
-            else:
-                low = middle
-        return best
-
-    def _score(self, pictures: list[Image.Image]) -> Rows:
-        scores = np.concatenate([self._panel(pictures[i : i + 20]) for i in range(0, len(pictures), 20)])
-        pixels = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures])).permute(0, 3, 1, 2)
-        with torch.inference_mode():
-            embeddings = self._identity(pixels.float() / 127.5 - 1)
-        if self._embeddings is None:
-            self._embeddings = embeddings
-        return Rows(scores, (self._embeddings * embeddings).sum(1).numpy(), pictures)
-
-
-def run(
-    photos: Path | None,
-    references: Path | None,
-    size: int,
-    limit: int,
-    only: list[str],
-    out: Path,
-    preview: bool = False,
-    compare: bool = True,
-) -> None:
-    """Evaluate and write ``effects.csv``, ``summary.json``, ``README.md`` and one contact sheet a direction.
-
-    Raises:
-        DirectionError: there are no photos, or a direction is unknown.
-        WeightsError: scorers or the codec are missing.
-    """
-    from tqdm import tqdm
-
     from directions.scorers import ScorerPanel
     from hsc.codec import Codec
     from hsc.identity import IdentityNetwork
 
-    shared = Path(__file__).resolve().parents[2] / "shared"
-    photos = photos or shared / "data" / "eval1024"
-    references = references or shared / "reference" / "directions"
-    paths = image_files(photos)[: limit or None]
-    names = only or directions.names()
-    chosen = [directions.load(name) for name in names]
-    out.mkdir(parents=True, exist_ok=True)
-    codec = Codec.load()
-    semantics, sizes = [], []
-    for path in tqdm(paths, unit="photo", desc="code and decode"):
-        data = codec.encode(Image.open(path).convert("RGB"), max_bytes=size)
-        semantics.append(codec.parse(data))
-        sizes.append(len(data))
-    evaluation = Evaluation(codec, semantics, ScorerPanel(), IdentityNetwork.load(), preview)
-    report: dict[str, object] = {"photos": len(paths), "mean_bytes": float(np.mean(sizes)), "directions": {}}
-    with (out / "effects.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["direction", "strength", "identity", *COLUMNS])
-        for direction in tqdm(chosen, unit="direction"):
-            attribute = ATTRIBUTES.get(direction.name)
-            rows = {strength: evaluation.shift(direction.array * strength) for strength in STRENGTHS}
-            for strength, row in rows.items():
-                table.writerow([direction.name, strength, *_changes(evaluation.before, row)])
-            sheet = contact_sheet(
-                [evaluation.before.pictures, *[rows[s].pictures for s in STRENGTHS]],
-                ["decoded", *[f"{direction.name} {s:+g}" for s in STRENGTHS]],
-            )
-            sheet.save(out / f"{direction.name}.jpg", quality=90)
-            entry: dict[str, object] = {
-                "strength 1": _summary(evaluation.before, rows[1.0], direction.name),
-                "strength -1": _summary(evaluation.before, rows[-1.0], direction.name),
-            }
-            if attribute and compare and references.is_dir():
-                change = float(
-                    (rows[1.0].column(attribute.column) - evaluation.before.column(attribute.column)).mean()
-                )
-                entry["references"] = {}
-                for file_name, layers, sign in REFERENCES.get(direction.name, ()):
-                    if (references / file_name).is_file():
-                        foreign = directions.load_foreign(
-                            references / file_name, "reference", layers, scale=sign
-                        )
-                        length, row = evaluation.reference_scale(foreign.array, attribute.column, change)
-                        table.writerow([file_name, f"{length:.2f}", *_changes(evaluation.before, row)])
-                        entry["references"][file_name] = {
-                            "length": length,
-                            **_summary(evaluation.before, row, direction.name),
-                        }
-                        sheet = contact_sheet(
-                            [evaluation.before.pictures, row.pictures], ["decoded", file_name]
-                        )
-                        sheet.save(out / f"{direction.name}-{Path(file_name).stem}.jpg", quality=90)
-            report["directions"][direction.name] = entry
-            file.flush()
-            (out / "summary.json").write_text(json.dumps(report, indent=1) + "\n")
-    (out / "README.md").write_text(_page(report))
+STRENGTHS = (-1.0, -0.5, 0.5, 1.0)
+LENGTHS = (1.5, 3.0, 5.0, 8.0, 12.0, 18.0)
+"""Lengths of a published direction that are tried: the norm of its longest row."""
+# Published directions of StyleGAN2-FFHQ for the same attributes, and the sign that raises our score.
+REFERENCES = {
+    "smile": {"paper_Smiling.npy": 1, "stylegan2_wplus_smile.npy": -1, "e4e_smile.pt": 1},
+    "eyeglasses": {"paper_Eyeglasses.npy": 1, "stylegan2_wplus_glasses.npy": 1},
+    "makeup": {"paper_Heavy_Makeup.npy": 1, "stylegan2_wplus_beauty.npy": 1},
+    "age": {"stylegan2_wplus_age.npy": 1, "e4e_age.pt": 1},
+    "yaw": {"stylegan2_wplus_angle_horizontal.npy": 1, "e4e_pose.pt": 1},
+}
+_THUMBNAIL = 160
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Picture files of a folder by name.
+@dataclass(frozen=True)
+class Trial:
+    """One shift that every photo gets.
+
+    Attributes:
+        name: of a direction, or of a reference's file.
+        amount: strength of a direction, length of a reference.
+        whole: measured on the whole picture rather than on the preview.
+    """
+
+    name: str
+    amount: float
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured, and where results are kept.
+
+    Attributes:
+        names: directions.
+        references: folder of published directions, or None.
+        max_bytes: of a coded photo.
+        folder: cache of coded photos and of results.
+    """
+
+    names: tuple[str, ...]
+    references: Path | None
+    max_bytes: int
+    folder: Path
+
+    def rivals(self, name: str) -> list[str]:
+        """Files of the references for a direction that are there."""
+        if self.references is None:
+            return []
+        return [file for file in REFERENCES.get(name, {}) if (self.references / file).is_file()]
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All shifts, in the order of results."""
+        trials = [Trial(name, strength, True) for name in self.names for strength in STRENGTHS]
+        for name in self.names:
+            if rivals := self.rivals(name):
+                trials.append(Trial(name, 1.0, False))
+                trials += [Trial(file, length, False) for file in rivals for length in LENGTHS]
+        return trials
+
+    def shift(self, trial: Trial) -> np.ndarray:
+        """``(16, 512)`` float32."""
+        for files in REFERENCES.values():
+            if trial.name in files:
+                foreign = directions.load_foreign(self.references / trial.name, "reference")
+                unit = foreign.array / np.linalg.norm(foreign.array, axis=1).max()
+                return unit * np.float32(trial.amount * files[trial.name])
+        return directions.load(trial.name).array * np.float32(trial.amount)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """Results of one photo.
+
+    Attributes:
+        name: of its file.
+        bytes: that it was coded with.
+        whole, preview: scores of the unedited restoration ``(len(COLUMNS),)``.
+        scores: after each trial ``(T, len(COLUMNS))``.
+        identity: cosine to the unedited restoration ``(T,)``.
+        pictures: thumbnails as JPEG: the photo, the restoration, and each trial on whole pictures.
+    """
+
+    name: str
+    bytes: int
+    whole: np.ndarray
+    preview: np.ndarray
+    scores: np.ndarray
+    identity: np.ndarray
+    pictures: list[bytes]
+
+
+def measure(plan: Plan, photos: Sequence[Path], workers: int = 1) -> Iterator[Photo]:
+    """Results of all photos, in the order in which they are there.
 
     Raises:
-        DirectionError: there are none.
+        WeightsError: scorers or the codec are missing.
     """
-    paths = sorted(
-        path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp")
+    yield from each(partial(_measure, plan), photos, workers)
+
+
+def _measure(plan: Plan, path: Path) -> Photo:
+    codec, panel, identity, render_preview, version = _instruments()
+    trials = plan.trials
+    digest = hashlib.sha256(version.encode() + repr((plan.max_bytes, COLUMNS, trials)).encode())
+    shifts = [plan.shift(trial) for trial in trials]
+    for shift in shifts:
+        digest.update(shift.tobytes())
+    kept = plan.folder / f"results-{digest.hexdigest()[:12]}" / f"{path.name}.npz"
+    if kept.is_file():
+        return _load(kept, path.name)
+    data = coded(codec, path, plan.max_bytes, plan.folder / f"coded-{version}-{plan.max_bytes}")
+    semantics = [codec.parse(data)]
+    whole = Bench(codec, semantics, panel, identity, lambda one: codec.render(one, SIDE))
+    quick = Bench(codec, semantics, panel, identity, render_preview)
+    effects = [(whole if trial.whole else quick).try_shift(shift) for trial, shift in zip(trials, shifts)]
+    with Image.open(path) as image:
+        pictures = [image.convert("RGB"), whole.pictures[0]]
+    pictures += [effect.pictures[0] for trial, effect in zip(trials, effects) if trial.whole]
+    photo = Photo(
+        path.name,
+        len(data),
+        whole.before[0],
+        quick.before[0],
+        np.concatenate([effect.after for effect in effects]),
+        np.concatenate([effect.identity for effect in effects]),
+        [_jpeg(picture) for picture in pictures],
     )
-    if not paths:
-        raise DirectionError(f"There are no pictures in {folder}.")
-    return paths
+    _save(kept, photo)
+    return photo
 
 
-def _changes(before: Rows, after: Rows) -> list[str]:
-    mean = (after.scores - before.scores).mean(0)
-    return [f"{after.identity.mean():.3f}", *[f"{value:+.3f}" for value in mean]]
+@functools.lru_cache(maxsize=1)
+def _instruments() -> tuple[Codec, ScorerPanel, IdentityNetwork, object, str]:
+    """Made once in each process."""
+    from directions.scorers import ScorerPanel
+    from hsc.codec import Codec
+    from hsc.identity import IdentityNetwork
+
+    codec = Codec.load()
+    return codec, ScorerPanel(), IdentityNetwork.load(), preview(codec), fingerprint(codec)
 
 
-def _summary(before: Rows, after: Rows, name: str) -> dict[str, float]:
-    """Mean changes, and the shares of photos that targets speak of."""
-    result = {"identity": round(float(after.identity.mean()), 3)}
-    for column in COLUMNS:
-        result[column] = round(float((after.column(column) - before.column(column)).mean()), 3)
-    if name == "smile":
-        serious, smiling = before.column("smile") < 0.3, before.column("smile") >= 0.6
-        result["serious_now_smiling"] = _share(after.column("smile")[serious] >= 0.6)
-        result["smiling_now_serious"] = _share(after.column("smile")[smiling] < 0.3)
-    if name == "eyeglasses":
-        without = before.column("eyeglasses") <= 2.2
-        result["without_now_with"] = _share(after.column("eyeglasses")[without] > 2.2)
-    if name == "makeup":
-        result["risen"] = _share(after.column("makeup") > before.column("makeup"))
-    return result
+def _jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
 
 
-def _share(values: np.ndarray) -> float:
-    return round(float(values.mean()), 3) if len(values) else float("nan")
+def _save(path: Path, photo: Photo) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial_path = path.with_suffix(f".{os.getpid()}")
+    with partial_path.open("wb") as file:
+        np.savez(
+            file, bytes=photo.bytes, whole=photo.whole, preview=photo.preview, scores=photo.scores,
+            identity=photo.identity, jpegs=np.frombuffer(b"".join(photo.pictures), np.uint8),
+            ends=np.cumsum([len(picture) for picture in photo.pictures]),
+        )  # fmt: skip
+    os.replace(partial_path, path)
 
 
-def contact_sheet(columns: list[list[Image.Image]], titles: list[str], side: int = 192) -> Image.Image:
-    """Pictures of one photo in a row, one column for each treatment."""
-    height = max(len(column) for column in columns)
-    sheet = Image.new("RGB", (side * len(columns), side * height + 16), "white")
-    draw = ImageDraw.Draw(sheet)
-    for x, (column, title) in enumerate(zip(columns, titles)):
-        draw.text((x * side + 4, 2), title, fill="black")
-        for y, picture in enumerate(column):
-            sheet.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (x * side, 16 + y * side))
-    return sheet
+def _load(path: Path, name: str) -> Photo:
+    with np.load(path, allow_pickle=False) as archive:
+        values = [archive[key] for key in ("whole", "preview", "scores", "identity")]
+        data, ends = archive["jpegs"].tobytes(), archive["ends"].tolist()
+        pictures = [data[start:end] for start, end in zip([0, *ends[:-1]], ends)]
+        return Photo(name, int(archive["bytes"]), *values, pictures)
 
 
-def _page(report: dict) -> str:
-    """The evaluation as a page."""
-    lines = [
-        "# Editing directions on real photos",
-        "",
-        f"{report['photos']} photos, coded with {report['mean_bytes']:.0f} bytes on average and edited.",
-        "Each number is a mean over photos; identity is the cosine to the unedited restoration.",
-        "",
-        "References stand at the length that gives the same mean change of the score, if they reach it.",
-        "",
-    ]
-    shown = (
-        "smile",
-        "mouth_open",
-        "yaw",
-        "pitch",
-        "eyeglasses",
-        "age",
-        "male",
-        "makeup",
-        "lipstick",
-        "beard",
-        "hair",
-    )
-    lines += ["| direction | identity | " + " | ".join(shown) + " |", "|---" * (len(shown) + 2) + "|"]
-    for name, entry in report["directions"].items():
-        for label, row in (
-            ("+1", entry["strength 1"]),
-            ("-1", entry["strength -1"]),
-            *entry.get("references", {}).items(),
-        ):
-            cells = " | ".join(f"{row[column]:+.2f}" for column in shown)
-            lines.append(f"| {name} {label} | {row['identity']:.2f} | {cells} |")
-    return "\n".join(lines) + "\n"
+# ------------------------------------------------------------------ summary
+
+
+def summarise(plan: Plan, photos: Sequence[Photo]) -> dict[str, object]:
+    """All figures of the evaluation, ready for JSON.
+
+    Changes are means over photos. ``targets`` are what directions should reach; ``comparison`` has each
+    published direction at the length that gives the same mean change of the target score as ours at 1.0, by
+    linear interpolation between the lengths that were tried.
+    """
+    results = _Results(plan, photos)
+    required = {
+        name: {f"{s:+.1f}": results.row(Trial(name, s, True)) for s in STRENGTHS} for name in plan.names
+    }
+    comparison = {name: _compare(plan, results, name) for name in plan.names if plan.rivals(name)}
+    return {
+        "photos": len(photos),
+        "mean_bytes": float(np.mean([photo.bytes for photo in photos])),
+        "directions": required,
+        "comparison": comparison,
+        "targets": _targets(plan, results, comparison),
+    }
+
+
+class _Results:
+    """Scores and identities of all photos by trial."""
+
+    def __init__(self, plan: Plan, photos: Sequence[Photo]) -> None:
+        self._index = {trial: index for index, trial in enumerate(plan.trials)}
+        self._before = {kind: np.stack([getattr(p, kind) for p in photos]) for kind in ("whole", "preview")}
+        self._after = np.stack([photo.scores for photo in photos])
+        self._identity = np.stack([photo.identity for photo in photos])
+
+    def column(self, trial: Trial, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """One score of every photo, before and after."""
+        before = self._before["whole" if trial.whole else "preview"]
+        column = COLUMNS.index(name)
+        return before[:, column], self._after[:, self._index[trial], column]
+
+    def row(self, trial: Trial) -> dict[str, float]:
+        """Mean identity and mean change of every score."""
+        row = {"identity": float(self._identity[:, self._index[trial]].mean())}
+        for name in COLUMNS:
+            before, after = self.column(trial, name)
+            row[name] = float((after - before).mean())
+        return row
+
+
+def _compare(plan: Plan, results: _Results, name: str) -> dict[str, dict[str, object]]:
+    attribute = ATTRIBUTES[name]
+    ours = results.row(Trial(name, 1.0, False))
+    rows = {"ours": {"length": 1.0, "reached": True, **ours}}
+    for file in plan.rivals(name):
+        curve = [results.row(Trial(file, length, False)) for length in LENGTHS]
+        rows[file] = _at_change(curve, attribute.column, ours[attribute.column])
+    for row in rows.values():
+        row["side_effect"] = side_effect(row, attribute.keep)
+    return rows
+
+
+def _at_change(curve: list[dict[str, float]], column: str, change: float) -> dict[str, object]:
+    """A curve over :data:`LENGTHS` where it first reaches a change; its highest point if it never does."""
+    previous: dict[str, float] = {"identity": 1.0, **dict.fromkeys(COLUMNS, 0.0)}
+    last = 0.0
+    for length, row in zip(LENGTHS, curve):
+        if row[column] >= change:
+            share = (change - previous[column]) / (row[column] - previous[column])
+            mixed = {key: previous[key] + share * (row[key] - previous[key]) for key in row}
+            return {"length": last + share * (length - last), "reached": True, **mixed}
+        previous, last = row, length
+    best = max(range(len(curve)), key=lambda index: curve[index][column])
+    return {"length": LENGTHS[best], "reached": False, **curve[best]}
+
+
+def _targets(plan: Plan, results: _Results, comparison: dict[str, dict]) -> list[dict[str, object]]:
+    """What was asked for, what came out, and whether that is enough."""
+    targets: list[dict[str, object]] = []
+
+    def add(name: str, what: str, goal: float, value: float, at_least: bool, of: int) -> None:
+        met = value >= goal if at_least else value <= goal
+        targets.append({
+            "direction": name, "what": what, "goal": goal, "at_least": at_least, "value": round(value, 3),
+            "met": bool(met), "of": of,
+        })  # fmt: skip
+
+    def share(name: str, strength: float, what: str, goal: float, chosen, reached) -> None:
+        before, after = results.column(Trial(name, strength, True), ATTRIBUTES[name].column)
+        of = chosen(before)
+        if of.any():
+            add(name, what, goal, float(reached(before, after)[of].mean()), True, int(of.sum()))
+
+    if "smile" in plan.names:
+        share("smile", 1.0, "share of serious faces (smile below 0.3) that reach 0.6 at +1", 0.9,
+              lambda b: b < 0.3, lambda b, a: a >= 0.6)  # fmt: skip
+        share("smile", -1.0, "share of smiling faces (0.6 or more) that fall below 0.3 at -1", 0.7,
+              lambda b: b >= 0.6, lambda b, a: a < 0.3)  # fmt: skip
+    if "eyeglasses" in plan.names:
+        share("eyeglasses", 1.0, "share of faces without eyeglasses that have them at +1", 0.85,
+              lambda b: b <= GLASSES, lambda b, a: a > GLASSES)  # fmt: skip
+    if "makeup" in plan.names:
+        share("makeup", 1.0, "share of faces whose makeup measure rises at +1", 0.95,
+              lambda b: b > -np.inf, lambda b, a: a > b)  # fmt: skip
+    everyone = len(results._identity)
+    for name, goal in (("smile", 0.65), ("eyeglasses", 0.5), ("makeup", 0.6)):
+        if name in plan.names:
+            row = results.row(Trial(name, 1.0, True))
+            add(name, "mean identity cosine at +1", goal, row["identity"], True, everyone)
+    for name in plan.names:
+        row = results.row(Trial(name, 1.0, True))
+        for column, goal, unit in (("age", 4.0, "years"), ("yaw", 3.0, "degrees")):
+            if column != ATTRIBUTES[name].column:
+                what = f"mean change of {column} at +1, {unit}"
+                add(name, what, goal, abs(row[column]), False, everyone)
+    for name, rows in comparison.items():
+        rivals = [row for file, row in rows.items() if file != "ours" and row["reached"]]
+        if rivals:
+            best = max(row["identity"] for row in rivals)
+            add(
+                name,
+                "identity at equal change, best reference",
+                best,
+                rows["ours"]["identity"],
+                True,
+                everyone,
+            )
+            least = min(row["side_effect"] for row in rivals)
+            add(name, "side effect at equal change, best reference", least, rows["ours"]["side_effect"], False,
+                everyone)  # fmt: skip
+    paper = comparison.get("eyeglasses", {}).get("paper_Eyeglasses.npy")
+    if paper and not paper["reached"]:
+        add("eyeglasses", "change, over twice the most that the paper's direction does", 2 * paper["eyeglasses"],
+            comparison["eyeglasses"]["ours"]["eyeglasses"], True, everyone)  # fmt: skip
+    return targets

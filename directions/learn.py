@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,23 +14,22 @@ import torch
 
 from directions import library
 from directions.attributes import ATTRIBUTES, SCALES, Attribute
-from directions.direction import GENERATOR, Direction
-from directions.effects import Bench, Effect, spread
+from directions.direction import Direction
+from directions.effects import Bench, Effect, preview, side_effect, spread
 from directions.fit import Boundary, fit_boundary, orthogonalise
+from directions.parallel import each
+from directions.photos import coded, fingerprint, image_files
 from directions.samples import Samples, SampleStore
-from directions.scorers.panel import COLUMNS
+from directions.scorers import COLUMNS, SCORES
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from hsc.codec import Codec, Semantics
 
-    from hsc.codec import Codec
-    from hsc.generator import Generator
-
-SHARE = 0.1
+SHARE = 0.05
 """Part of the samples taken as extremes at each end."""
 STRENGTHS = (-1.5, -1.0, -0.5, 0.5, 1.0, 1.5)
 """Strengths at which a finished direction is measured."""
-_FEW = 8  # faces that layers are chosen on
+_FEW = 12  # faces that layers are chosen on
 # Lengths that are tried, in standard deviations of the samples along the direction.
 _LENGTHS = (1.5, 2.5, 4.0, 6.0, 8.5)
 _REACHED = 0.08  # share of faces that may stay below an attribute's target
@@ -55,66 +56,56 @@ class Plan:
     tried: list[dict[str, object]]
 
 
-def sample(
-    folder: Path,
-    generator: Generator,
-    pool: int,
-    budget: int,
-    seed: int,
-    threads: int,
-    progress: Callable[[int], object],
-) -> Samples:
-    """Fill the sample store and read it."""
-    from directions.render import PreviewRenderer
-    from directions.scorers import ScorerPanel
-    from hsc.preview import PreviewHead
+class Boundaries:
+    """The boundary of each score, fitted when it is first asked for."""
 
-    store = SampleStore(folder, GENERATOR, pool, seed)
-    columns = [attribute.column for attribute in ATTRIBUTES.values()]
-    render = PreviewRenderer(generator, PreviewHead.load(), threads=threads)
-    store.fill(budget, columns, generator, render, ScorerPanel(), progress)
-    return store.read(generator)
+    def __init__(self, samples: Samples, seed: int) -> None:
+        self.samples, self.seed = samples, seed
+        self._fitted: dict[str, Boundary] = {}
+
+    def __getitem__(self, column: str) -> Boundary:
+        if column not in self._fitted:
+            present = next((a.present for a in ATTRIBUTES.values() if a.column == column), None)
+            self._fitted[column] = fit_boundary(self.samples, column, SHARE, present, self.seed)
+        return self._fitted[column]
+
+    def deviation(self, normal: np.ndarray) -> float:
+        """Standard deviation of the samples along a unit vector ``(512,)``."""
+        return float((self.samples.w @ normal).std())
 
 
-def bench_of_random_faces(generator: Generator, seed: int, threads: int = 1, count: int = 20) -> Bench:
-    """Random faces that no sample store holds, a little truncated, as inverted photos are."""
+def bench_of_photos(codec: Codec, photos: Sequence[Path], cache: Path, max_bytes: int = 1000) -> Bench:
+    """Aligned photos, coded and decoded. Not those of an evaluation.
+
+    Args:
+        cache: folder that keeps what is coded.
+    """
+    folder = cache / f"coded-{fingerprint(codec)}-{max_bytes}"
+    semantics = [codec.parse(coded(codec, path, max_bytes, folder)) for path in photos]
+    return _bench(codec, semantics, f"{len(semantics)} photos decoded from {max_bytes} bytes")
+
+
+def bench_of_random_faces(codec: Codec, seed: int, count: int = 24, max_bytes: int = 1000) -> Bench:
+    """Faces of the generator, a little truncated, coded and decoded as photos are."""
+    from hsc.images import to_pil
+
     random = np.random.default_rng((seed, 0xFACE))
+    z = torch.from_numpy(random.standard_normal((4096 + count, 512), dtype=np.float32))
+    semantics = []
     with torch.inference_mode():
-        z = torch.from_numpy(random.standard_normal((4096 + count, 512), dtype=np.float32))
-        w = generator.mapping(z.to(generator.input)).float().cpu().numpy()
-    mean = w[count:].mean(0)
-    codes = np.repeat((mean + 0.8 * (w[:count] - mean))[:, None], 16, axis=1)
-    return _bench(generator, codes, None, f"{count} random faces", threads)
+        w = codec.generator.mapping(z.to(codec.device))
+        mean = w[count:].mean(0)
+        for code in mean + 0.8 * (w[:count] - mean):
+            face = to_pil(codec.generator(code.expand(1, 16, -1)))
+            semantics.append(codec.parse(codec.encode(face, max_bytes=max_bytes)))
+    return _bench(codec, semantics, f"{count} generated faces decoded from {max_bytes} bytes")
 
 
-def bench_of_photos(codec: Codec, photos: Sequence[Image.Image], size: int = 1000, threads: int = 1) -> Bench:
-    """Photos (aligned faces) that were coded with ``size`` bytes and decoded. Not those of an evaluation."""
-    from hsc.model import LEVEL
-
-    semantics = [codec.parse(codec.encode(photo, max_bytes=size)) for photo in photos]
-    codes = torch.cat([one.codes for one in semantics])
-    with torch.inference_mode():
-        residuals = torch.cat([one.feature - codec.generator.prefix(one.codes, LEVEL) for one in semantics])
-    source = f"{len(photos)} photos decoded from {size} bytes"
-    return _bench(codec.generator, codes.cpu().numpy(), residuals.cpu().numpy(), source, threads)
-
-
-def _bench(
-    generator: Generator, codes: np.ndarray, residuals: np.ndarray | None, source: str, threads: int
-) -> Bench:
-    from directions.render import PreviewRenderer
+def _bench(codec: Codec, semantics: Sequence[Semantics], source: str) -> Bench:
     from directions.scorers import ScorerPanel
     from hsc.identity import IdentityNetwork
-    from hsc.preview import PreviewHead
 
-    render = PreviewRenderer(generator, PreviewHead.load(), threads=threads)
-    return Bench(codes, render, ScorerPanel(), IdentityNetwork.load(), residuals, source)
-
-
-def boundary_of(samples: Samples, column: str, seed: int = 0) -> Boundary:
-    """The boundary of a score, with the rule for extremes of its attribute, if it is one."""
-    present = next((a.present for a in ATTRIBUTES.values() if a.column == column), None)
-    return fit_boundary(samples, column, SHARE, present, seed)
+    return Bench(codec, semantics, ScorerPanel(), IdentityNetwork.load(), preview(codec), source)
 
 
 def progress_of(attribute: Attribute, effect: Effect) -> float:
@@ -153,56 +144,47 @@ def reach(
 
 
 def choose_layers(
-    attribute: Attribute,
-    samples: Samples,
-    bench: Bench,
-    seed: int = 0,
-    say: Callable[[str], object] = lambda _: None,
+    attribute: Attribute, boundaries: Boundaries, bench: Bench, say: Callable[[str], object] = lambda _: None
 ) -> Plan:
     """Boundary, conditional manipulation, and the layers with the least side effect for what is reached."""
-    boundary = boundary_of(samples, attribute.column, seed)
+    boundary = boundaries[attribute.column]
     say(
         f"{attribute.name}: held-out accuracy {boundary.accuracy:.3f}"
         f" ({boundary.positives} + {boundary.negatives} samples)"
     )
-    kept = {name: boundary_of(samples, name, seed).normal for name in attribute.keep}
     faces = bench.choose(_FEW, attribute.column, low=attribute.target is not None)
-    conditional, plain = orthogonalise(boundary.normal, list(kept.values())), boundary.normal
+    conditional = orthogonalise(boundary.normal, [boundaries[name].normal for name in attribute.keep])
     tried: list[dict[str, object]] = []
 
-    def attempt(normal: np.ndarray, first: int, last: int, names: list[str]) -> tuple[float, Plan]:
-        deviation = float((samples.w @ normal).std())
-        shift = spread(normal, range(first, last + 1)) * deviation
+    def attempt(normal: np.ndarray, layers: tuple[int, int], kept: list[str]) -> tuple[float, float, Plan]:
+        """Cost, progress, plan."""
+        shift = spread(normal, range(layers[0], layers[1] + 1)) * boundaries.deviation(normal)
         length, effect = reach(bench, shift, attribute, faces, _LENGTHS)
-        cost = _cost(attribute, effect)
+        cost, done = _cost(attribute, effect), progress_of(attribute, effect)
         tried.append({
-            "conditional": bool(names), "layers": [first, last], "deviations": round(length, 2),
-            "progress": round(progress_of(attribute, effect), 2),
-            "identity": round(float(effect.identity.mean()), 3), "cost": round(cost, 3),
+            "conditional": bool(kept), "layers": list(layers), "deviations": round(length, 2),
+            "progress": round(done, 2), "identity": round(float(effect.identity.mean()), 3),
+            "cost": round(cost, 3),
         })  # fmt: skip
         say(f"  {tried[-1]}")
-        return cost, Plan(shift * length, boundary, names, (first, last), tried)
+        return cost, done, Plan(shift * length, boundary, kept, layers, tried)
 
-    attempts = [attempt(conditional, first, last, sorted(kept)) for first, last in attribute.ranges]
-    best = min(attempts, key=lambda pair: pair[0])
-    if progress_of_plan(best[1]) < 1:  # conditioning may take away what the attribute is made of
-        attempts.append(attempt(plain, *best[1].layers, []))
-    return min(attempts, key=lambda pair: pair[0])[1]
-
-
-def progress_of_plan(plan: Plan) -> float:
-    """What a plan reached when it was tried."""
-    return max(row["progress"] for row in plan.tried if row["layers"] == list(plan.layers))
+    attempts = [attempt(conditional, layers, sorted(attribute.keep)) for layers in attribute.ranges]
+    _, done, best = min(attempts, key=lambda attempted: attempted[0])
+    if done < 1:  # conditioning may take away what the attribute is made of
+        attempts.append(attempt(boundary.normal, best.layers, []))
+    return min(attempts, key=lambda attempted: attempted[0])[2]
 
 
 def _cost(attribute: Attribute, effect: Effect) -> float:
     """Side effects and loss of identity for each unit of progress."""
     done = max(progress_of(attribute, effect), 0.05)
-    return (effect.side_effect(attribute.keep) + 2 * (1 - float(effect.identity.mean()))) / min(done, 1.5)
+    aside = side_effect(effect.means(), attribute.keep)
+    return (aside + 2 * (1 - float(effect.identity.mean()))) / min(done, 1.5)
 
 
 def refine(
-    attribute: Attribute, plan: Plan, samples: Samples, bench: Bench, seed: int = 0, penalty: float = 0.1
+    attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Bench, penalty: float = 0.1
 ) -> Plan:
     """Cancel side effects that are left, as measured on pictures rather than predicted in W.
 
@@ -220,8 +202,8 @@ def refine(
 
     correctors = []
     for name in attribute.keep:
-        normal = boundary_of(samples, name, seed).normal
-        correctors.append(spread(normal, layers) * float((samples.w @ normal).std()))
+        normal = boundaries[name].normal
+        correctors.append(spread(normal, layers) * boundaries.deviation(normal))
     residual = changes(plan.shift)
     residual[-1] = 0.0  # the correctors together should leave the attribute itself as it is
     response = np.stack([changes(corrector) for corrector in correctors], axis=1)
@@ -234,7 +216,7 @@ def refine(
     return replace(plan, shift=refined, tried=[*plan.tried, row])
 
 
-def measure(attribute: Attribute, plan: Plan, bench: Bench, samples: Samples, seed: int = 0) -> Direction:
+def measure(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Bench) -> Direction:
     """Measure a finished shift and make a :class:`Direction` of it."""
     effects = {strength: bench.try_shift(plan.shift * strength) for strength in STRENGTHS}
     limits, breaks = [], {}
@@ -251,24 +233,23 @@ def measure(attribute: Attribute, plan: Plan, bench: Bench, samples: Samples, se
         limits.append(sound)
     table = {
         f"{strength:+.1f}": {
-            **{name: round(float(effect.change(name).mean()), 3) for name in COLUMNS if name != "face"},
+            **{name: round(change, 3) for name, change in effect.means().items() if name != "face"},
             "identity": round(float(effect.identity.mean()), 3),
         }
         for strength, effect in effects.items()
     }
     metadata = {
         "breaks": breaks or f"not between {STRENGTHS[0]} and {STRENGTHS[-1]}",
-        "samples": {"drawn": samples.drawn, "rendered": len(samples), "positives": plan.boundary.positives,
+        "samples": {"rendered": len(boundaries.samples), "positives": plan.boundary.positives,
                     "negatives": plan.boundary.negatives},
-        "scorer": attribute.scorer,
+        "scorer": SCORES[attribute.column],
         "svm_accuracy": round(plan.boundary.accuracy, 4),
         "side_effects": table,
         "measured_on": bench.source + "; mean change at each strength in each score's own unit",
         "provenance": {
             "method": "InterFaceGAN (arXiv:1907.10786): linear SVM on the extremes in W,"
-            " conditional manipulation;"
-                      " layers, correction and strength by measured side effects",
-            "program": "python -m directions learn", "seed": seed, "conditioned_on": plan.kept,
+            " conditional manipulation; layers, correction and strength by measured side effects",
+            "program": "python -m directions learn", "seed": boundaries.seed, "conditioned_on": plan.kept,
             "tried": plan.tried,
         },
     }  # fmt: skip
@@ -284,34 +265,77 @@ def measure(attribute: Attribute, plan: Plan, bench: Bench, samples: Samples, se
     )
 
 
+@dataclass(frozen=True)
+class Task:
+    """What all directions are learned from, and where they go.
+
+    Attributes:
+        store, samples: random faces, and how many of them.
+        photos: folder of aligned photos to measure on; generated faces if None.
+        cache: folder that keeps coded photos.
+        out: folder of the directions' files.
+    """
+
+    store: SampleStore
+    samples: int
+    photos: Path | None
+    cache: Path
+    out: Path
+
+
+def learn_all(task: Task, names: Sequence[str], workers: int = 1) -> Iterator[str]:
+    """Learn directions; yields what happened to each, in words, when it is done.
+
+    Raises:
+        DirectionError: samples are missing, or an attribute is too rare among them.
+        WeightsError: scorers or the codec are missing.
+    """
+    yield from each(partial(_learn, task), names, workers)
+
+
+def _learn(task: Task, name: str) -> str:
+    lines: list[str] = []
+    boundaries, bench = _material(task)
+    learn(name, boundaries, bench, task.out, lines.append)
+    return "\n".join(lines)
+
+
+@functools.lru_cache(maxsize=1)
+def _material(task: Task) -> tuple[Boundaries, Bench]:
+    """Made once in each process."""
+    from hsc.codec import Codec
+
+    boundaries = Boundaries(task.store.read(task.samples), task.store.seed)
+    codec = Codec.load()
+    if task.photos is None:
+        return boundaries, bench_of_random_faces(codec, task.store.seed)
+    return boundaries, bench_of_photos(codec, image_files(task.photos), task.cache)
+
+
 def learn(
     name: str,
-    samples: Samples,
+    boundaries: Boundaries,
     bench: Bench,
-    seed: int,
     folder: Path = library.DATA,
     say: Callable[[str], object] = lambda _: None,
 ) -> Direction:
     """Learn one direction and write its files."""
     attribute = ATTRIBUTES[name]
-    found = choose_layers(attribute, samples, bench, seed, say)
-    first = measure_one(attribute, found, bench)
-    refined = refine(attribute, found, samples, bench, seed)
-    second = measure_one(attribute, refined, bench)
-    say(f"  cost {first:.3f}, after correction {second:.3f}")
-    if second < first:
-        found = refined
-    faces = np.arange(len(bench))
-    length, _ = reach(bench, found.shift, attribute, faces, (0.6, 0.8, 1.0, 1.25, 1.6))
-    direction = measure(attribute, replace(found, shift=found.shift * length), bench, samples, seed)
+    everyone = np.arange(len(bench))
+
+    def scaled(plan: Plan) -> tuple[float, Plan]:
+        """Cost of a plan at the strength that does what strength 1 should, and the plan at that strength."""
+        length, _ = reach(bench, plan.shift, attribute, everyone, (0.6, 0.8, 1.0, 1.25, 1.6))
+        plan = replace(plan, shift=plan.shift * length)
+        return _cost(attribute, bench.try_shift(plan.shift)), plan
+
+    found = choose_layers(attribute, boundaries, bench, say)
+    plain = scaled(found)
+    corrected = scaled(refine(attribute, plain[1], boundaries, bench))
+    say(f"  cost {plain[0]:.3f}, after correction {corrected[0]:.3f}")
+    _, found = min(plain, corrected, key=lambda pair: pair[0])
+    direction = measure(attribute, found, boundaries, bench)
     library.write(folder, direction)
-    say(
-        f"  layers {found.layers}, range {direction.range}, at 1.0:"
-        f" {direction.metadata['side_effects']['+1.0']}"
-    )
+    at_one = direction.metadata["side_effects"]["+1.0"]
+    say(f"  layers {found.layers}, range {direction.range}, at 1.0: {at_one}")
     return direction
-
-
-def measure_one(attribute: Attribute, plan: Plan, bench: Bench) -> float:
-    """The cost of a plan on all faces; see :func:`_cost`."""
-    return _cost(attribute, bench.try_shift(plan.shift))

@@ -6,55 +6,59 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hsc.generator import LATENT, LAYERS, Generator
-from hsc.model import LEVEL
+from hsc.generator import CHANNELS, LATENT, LAYERS, Generator
 from hsc.preview import PreviewHead
-
-RESIDUAL = (512, 4 * 2**LEVEL, 4 * 2**LEVEL)
-"""Shape of a face's feature at the codec's level."""
 
 
 class _Preview(nn.Module):
-    def __init__(self, generator: Generator, head: PreviewHead) -> None:
+    def __init__(self, generator: Generator, head: PreviewHead, level: int) -> None:
         super().__init__()
-        self.generator, self.head = generator, head
+        self.generator, self.head, self.level = generator, head, level
 
-    def forward(self, codes: Tensor, residual: Tensor) -> Tensor:
-        features = self.generator.prefix(codes, LEVEL) + residual
-        return self.head.render(self.generator, features, codes, LEVEL)
+    def forward(self, codes: Tensor, features: Tensor | None = None) -> Tensor:
+        return self.head.render(self.generator, features, codes, self.level)
 
 
 class PreviewRenderer:
-    """Style codes to 8-bit previews, for learning: bfloat16 where the processor has it, so not bit-exact."""
+    """Style codes, and features at one level if one is given, to 8-bit previews.
 
-    def __init__(self, generator: Generator, head: PreviewHead, batch: int = 4, threads: int = 1) -> None:
+    It computes in bfloat16 where the processor has it, so it is for measuring only.
+
+    Args:
+        level: generator level of the features; 0 renders from style codes alone.
+        batch: faces rendered together.
+        threads: of the CPU.
+    """
+
+    def __init__(
+        self, generator: Generator, head: PreviewHead, level: int = 0, batch: int = 1, threads: int = 1
+    ) -> None:
         import openvino
 
-        shapes = [[batch, LAYERS, LATENT], [batch, *RESIDUAL]]
+        shapes = [[batch, LAYERS, LATENT]]
+        if level:
+            shapes.append([batch, CHANNELS[level - 1], 4 * 2**level, 4 * 2**level])
         example = tuple(torch.zeros(shape) for shape in shapes)
-        model = openvino.convert_model(_Preview(generator, head), example_input=example, input=shapes)
-        self._batch = batch
+        network = _Preview(generator, head, level)
+        model = openvino.convert_model(network, example_input=example, input=shapes)
+        self._shapes = shapes
         self._network = openvino.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads})
 
-    def __call__(self, codes: np.ndarray, residuals: np.ndarray | None = None) -> np.ndarray:
+    def __call__(self, codes: np.ndarray, features: np.ndarray | None = None) -> np.ndarray:
         """Pictures ``(B, 256, 256, 3)`` uint8, RGB.
 
         Args:
             codes: ``(B, 16, 512)`` float32.
-            residuals: ``(B, 512, 16, 16)`` float32, F less what the generator makes of the codes. It stays
-            the same
-                when codes are edited, which is the codec's F' = F + G_s(S') - G_s(S). None: there is none.
+            features: ``(B, C, H, W)`` float32 if the renderer has a level.
         """
+        given = [codes] if features is None else [codes, features]
+        batch = self._shapes[0][0]
         pictures = []
-        for start in range(0, len(codes), self._batch):
-            inputs = [
-                np.zeros((self._batch, LAYERS, LATENT), np.float32),
-                np.zeros((self._batch, *RESIDUAL), np.float32),
-            ]
-            for buffer, given in zip(inputs, (codes, residuals)):
-                if given is not None:
-                    part = given[start : start + self._batch]
-                    buffer[: len(part)] = part
+        for start in range(0, len(codes), batch):
+            inputs = [np.zeros(shape, np.float32) for shape in self._shapes]
+            for buffer, values in zip(inputs, given):
+                part = values[start : start + batch]
+                buffer[: len(part)] = part
             pictures.append(self._network(inputs)[0][: len(codes) - start].copy())
         pixels = (np.concatenate(pictures) + 1) * 127.5
         return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8).transpose(0, 2, 3, 1)

@@ -8,6 +8,6 @@ Every picture is an FFHQ-aligned face, so each scorer cuts its crop at a fixed p
 
 from __future__ import annotations
 
-from directions.scorers.panel import COLUMNS, ScorerPanel
+from directions.scorers.panel import COLUMNS, GLASSES, SCORES, ScorerPanel
 
-__all__ = ["COLUMNS", "ScorerPanel"]
+__all__ = ["COLUMNS", "GLASSES", "SCORES", "ScorerPanel"]

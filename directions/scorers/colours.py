@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 _OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
-         148, 176,
-         149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
+         148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
 _LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 _MOUTH = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 _EYES = (
@@ -28,30 +27,8 @@ _SKIN = (
     (329, 355, 429, 358, 423, 426, 266),
     (6, 122, 174, 198, 4, 420, 399, 351),
 )
-_CHIN = (
-    57,
-    204,
-    194,
-    201,
-    200,
-    421,
-    418,
-    424,
-    287,
-    430,
-    394,
-    379,
-    378,
-    400,
-    377,
-    152,
-    148,
-    176,
-    149,
-    150,
-    169,
-    210,
-)
+_CHIN = (57, 204, 194, 201, 200, 421, 418, 424, 287, 430, 394, 379, 378, 400, 377, 152, 148, 176, 149, 150,
+         169, 210)  # fmt: skip
 _MOUSTACHE = (61, 92, 165, 167, 164, 393, 391, 322, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 
 
@@ -84,7 +61,9 @@ def measure(image: Image.Image, points: np.ndarray) -> dict[str, float]:
         ``makeup``: half of that, with the darkness of lids and lashes and the redness of cheeks against the
         skin; ``beard``: darkness and roughness of chin and upper lip against the skin;
         ``hair``: median lightness of a band around the forehead;
-        ``skin``: lightness of the skin. All in Lab units.
+        ``skin``: lightness of the skin; ``shading``: how much it varies over nose and cheeks (standard
+        deviation), which is a matter of light: hard light darkens lids as well as makeup does.
+        All in Lab units.
     """
     size = 256
     if image.width != size:
@@ -101,11 +80,13 @@ def measure(image: Image.Image, points: np.ndarray) -> dict[str, float]:
         chosen = pixels[np.asarray(mask)]
         return chosen if len(chosen) else np.zeros((1, 3), np.float32)
 
-    skin = np.median(region(*_SKIN), axis=0)
+    skin_area = region(*_SKIN)
+    skin = np.median(skin_area, axis=0)
     lips = np.median(region(_LIPS, without=(_MOUTH,)), axis=0)
     lids = np.median(region(*[a + b[::-1] for a, b in zip(_LASHES, _CREASES)], without=_EYES), axis=0)
     eyes = region(*_EYES)
-    cheeks = np.median(region(*_BLUSH), axis=0)
+    blush_area = region(*_BLUSH)
+    cheeks = np.median(blush_area, axis=0)
     lipstick = float(np.hypot(lips[1] - skin[1], lips[2] - skin[2]) + 0.5 * (skin[0] - lips[0]))
     lid_shadow = float(skin[0] - lids[0] + 0.5 * np.hypot(*(lids - skin)[1:]))
     lashes = float(skin[0] - np.percentile(eyes[:, 0], 15))
@@ -122,6 +103,7 @@ def measure(image: Image.Image, points: np.ndarray) -> dict[str, float]:
         "beard": beard,
         "hair": _hair(pixels, points),
         "skin": float(skin[0]),
+        "shading": float(np.concatenate([skin_area, blush_area])[:, 0].std()),
     }
 
 

@@ -11,11 +11,28 @@ from PIL import Image
 from directions.scorers import colours
 from hsc.errors import WeightsError
 
-COLUMNS = (
-    "smile", "mouth_open", "yaw", "pitch", "roll", "eyeglasses", "age", "male", "makeup", "lipstick", "beard",
-    "hair", "skin", "face",
-)  # fmt: skip
-"""Names of what :class:`ScorerPanel` measures, in order."""
+SCORES = {
+    "smile": "FaceMesh blendshapes, mean of mouthSmileLeft and mouthSmileRight, 0 to 1",
+    "mouth_open": "FaceMesh blendshape jawOpen, 0 to 1",
+    "yaw": "FSA-Net, degrees",
+    "pitch": "FSA-Net, degrees",
+    "roll": "FSA-Net, degrees",
+    "eyeglasses": "SqueezeNet eyeglasses network, logit (2.2 is a score of 0.9)",
+    "age": "dlib-models age network, years",
+    "male": "dlib-models gender network, appearance of a man, 0 to 1",
+    "makeup": "heuristic: colour contrast of lips, lids, lashes and cheeks, Lab units",
+    "lipstick": "heuristic: colour contrast of lips and skin, Lab units",
+    "beard": "heuristic: darkness and roughness of chin and upper lip, Lab units",
+    "hair": "heuristic: median lightness of a band around the forehead, L",
+    "skin": "heuristic: median lightness of the skin, L",
+    "shading": "heuristic: standard deviation of lightness over nose and cheeks, L",
+    "face": "FaceMesh, probability that there is a face",
+}
+"""What :class:`ScorerPanel` measures, in the order of its columns."""
+COLUMNS = tuple(SCORES)
+"""Their names."""
+GLASSES = 2.2
+"""Logit above which eyeglasses are found."""
 
 
 def scorer_folder() -> Path:
@@ -34,10 +51,8 @@ def scorer_folder() -> Path:
 class ScorerPanel:
     """Scores of FFHQ-aligned faces.
 
-    Columns (:data:`COLUMNS`): ``smile``, ``mouth_open`` blendshapes in [0, 1]; ``yaw``, ``pitch``, ``roll``
-    in degrees; ``eyeglasses`` the network's logit (above 2.2 is a probability above 0.9); ``age`` in years;
-    ``male`` in [0, 1]; ``makeup``, ``lipstick``, ``beard``, ``hair``, ``skin`` in Lab units (heuristics, see
-    :mod:`directions.scorers.colours`); ``face`` the probability that landmarks lie on a face.
+    The heuristics are explained in :mod:`directions.scorers.colours`; a logit of eyeglasses above
+    :data:`GLASSES` is a probability above 0.9.
 
     Raises:
         WeightsError: the networks or a package that runs them are missing.

@@ -1,0 +1,55 @@
+"""Aligned photos as the codec restores them, coded once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from hsc.errors import DirectionError
+
+if TYPE_CHECKING:
+    from hsc.codec import Codec
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Picture files of a folder by name.
+
+    Raises:
+        DirectionError: there are none.
+    """
+    paths = sorted(
+        path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp")
+    )
+    if not paths:
+        raise DirectionError(f"There are no pictures in {folder}.")
+    return paths
+
+
+def fingerprint(codec: Codec) -> str:
+    """Twelve hexadecimal digits that change when the codec's networks do."""
+    digest = hashlib.sha256()
+    for name, value in sorted(codec.networks.state_dict().items()):
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def coded(codec: Codec, photo: Path, max_bytes: int, cache: Path) -> bytes:
+    """A photo (aligned face) as ``.hsc``, from the cache if it is there.
+
+    Args:
+        cache: folder for this codec and this size, see :func:`fingerprint`.
+    """
+    path = cache / f"{photo.name}.hsc"
+    if path.is_file():
+        return path.read_bytes()
+    with Image.open(photo) as image:
+        data = codec.encode(image.convert("RGB"), max_bytes=max_bytes)
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+    return data
