@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,12 @@ _workers = click.option(
     "--workers", default=os.cpu_count(), show_default="processor cores", help="Processes that share the work."
 )
 _cache = click.option("--cache", type=_folder, help="Folder of what is computed once; kept between runs.")
+
+
+def _shared(option: str, path: str, what: str) -> Callable:
+    """An option for a folder that by default is one of the development data."""
+    text = f"{what}; ../shared/{path} by default."
+    return click.option(option, type=_folder, default=_SHARED / path, show_default=False, help=text)
 
 
 class _Group(click.Group):
@@ -126,20 +133,8 @@ def learn(
 
 
 @main.command()
-@click.option(
-    "--photos",
-    type=_existing,
-    default=_SHARED / "data" / "eval1024",
-    show_default=False,
-    help="Folder of aligned photos; ../shared/data/eval1024 by default.",
-)
-@click.option(
-    "--references",
-    type=_folder,
-    default=_SHARED / "reference" / "directions",
-    show_default=False,
-    help="Folder of directions to compare with; ../shared/reference/directions by default.",
-)
+@_shared("--photos", "data/eval1024", "Folder of aligned photos")
+@_shared("--references", "reference/directions", "Folder of directions to compare with")
 @click.option("--compare/--no-compare", default=True, show_default=True, help="Measure the references too.")
 @click.option(
     "--bytes", "max_bytes", default=1000, show_default=True, help="Bytes that photos are coded with."

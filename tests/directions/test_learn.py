@@ -1,0 +1,72 @@
+"""Learning in a world where scores are linear in the latents, so that the right answer is known."""
+
+import numpy as np
+import pytest
+
+from directions import library
+from directions.attributes import ATTRIBUTES, SCALES
+from directions.effects import Effect, side_effect
+from directions.learn import Boundaries, learn, reach
+from directions.samples import Samples
+from directions.scorers import COLUMNS
+
+RANDOM = np.random.default_rng(0)
+WEIGHTS = RANDOM.standard_normal((512, len(COLUMNS))) / np.sqrt(512)
+WEIGHTS *= [SCALES.get(name, 1.0) for name in COLUMNS]
+# The older, the wider mouths open in this world.
+WEIGHTS[:, COLUMNS.index("age")] += 20 * WEIGHTS[:, COLUMNS.index("mouth_open")]
+FACES = 24
+
+
+class LinearBench:
+    """Faces whose scores follow the mean of the codes of layers 1 to 11."""
+
+    source = "a linear world"
+
+    def __init__(self):
+        self.before = np.zeros((FACES, len(COLUMNS)), np.float32)
+        self.before[:, COLUMNS.index("face")] = 1
+
+    def __len__(self):
+        return FACES
+
+    def choose(self, count, column, low):
+        return np.arange(count)
+
+    def try_shift(self, shift, faces=None):
+        before = self.before if faces is None else self.before[faces]
+        moved = shift[1:12].mean(0) @ WEIGHTS
+        moved[COLUMNS.index("face")] = 0
+        identity = np.full(len(before), 1 - min(0.004 * np.linalg.norm(shift), 1))
+        return Effect(before, before + moved, identity, [])
+
+
+@pytest.fixture(scope="module")
+def boundaries():
+    pytest.importorskip("sklearn", reason="learning needs directions/requirements-learn.txt")
+    w = np.random.default_rng(1).standard_normal((6000, 512)).astype(np.float32)
+    return Boundaries(Samples(w, (w @ WEIGHTS).astype(np.float32)), 0)
+
+
+def test_a_boundary_is_fitted_once(boundaries):
+    assert boundaries["smile"] is boundaries["smile"]
+    assert boundaries.deviation(boundaries["smile"].normal) == pytest.approx(1, abs=0.1)
+
+
+def test_reach_finds_the_length_between_those_it_tries(boundaries):
+    attribute, bench = ATTRIBUTES["mouth_open"], LinearBench()
+    weights = WEIGHTS[:, COLUMNS.index("mouth_open")]
+    shift = np.repeat(weights[None] / (weights @ weights), 16, 0) * 0.1  # raises the score by 0.1
+    length, effect = reach(bench, shift, attribute, np.arange(4), (1.0, 3.0, 5.0))
+    assert length * 0.1 == pytest.approx(attribute.goal, rel=1e-3)
+    assert effect.change("mouth_open").mean() == pytest.approx(0.5)
+
+
+def test_a_learned_direction_does_what_it_should_and_little_else(boundaries, tmp_path):
+    direction = learn("mouth_open", boundaries, LinearBench(), tmp_path)
+    attribute = ATTRIBUTES["mouth_open"]
+    means = LinearBench().try_shift(direction.array).means()
+    assert means["mouth_open"] == pytest.approx(attribute.goal, rel=0.05)
+    assert side_effect(means, attribute.keep) < 0.4
+    assert library.load("mouth_open", tmp_path).metadata["samples"]["rendered"] == 6000
+    assert set(direction.metadata["side_effects"]) == {"-1.5", "-1.0", "-0.5", "+0.5", "+1.0", "+1.5"}
