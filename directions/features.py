@@ -1,9 +1,13 @@
 """How an edit of S carries over to F, where F holds more than S says.
 
-The plain sum F' = F^ + G_s(S') - G_s(S^) keeps the coded residual R = F^ - G_s(S^) as it is. R describes
-the photo as it was: the old mouth shows through the new one, and where R is larger than what the generator makes by
-itself, a new feature can drown in it altogether. So R gives way where, and as far as, the edit moves the
-generator's features.
+HSC adds the movement of the generator's features, F' = F^ + G_s(S') - G_s(S^). Two things keep that from working
+on coded photos:
+
+- **Scale.** Coded features may be several times as large as what the generator makes by itself, and differently in
+  each channel; what comes after them works all the same, being nearly homogeneous in scale. But next to them the
+  movement is too small to be seen. So each channel of the movement is scaled as that channel of F is.
+- **Ghosts.** The residual F^ - G_s(S^) describes the photo as it was: the old mouth shows through the new one. So it
+  gives way where, and as far as, the edit moves the features.
 """
 
 from __future__ import annotations
@@ -15,14 +19,25 @@ from torch import Tensor
 SETS_IN = 0.2
 """Movement of the features, relative to their own root mean square, at which the residual gives way fully."""
 _PEAK = 0.95  # share of places that move less than the place that counts as the edit's centre
+_GAINS = (0.5, 8.0)  # scales beyond these are a channel's that has next to nothing in it
+
+
+def channel_gain(feature: Tensor, base: Tensor) -> Tensor:
+    """How much larger each channel of F^ is than the generator's own: ``(B, C, 1, 1)``.
+
+    Args:
+        feature, base: F^ and G_s(S^), ``(B, C, H, W)``.
+    """
+    sizes = [x.square().mean((2, 3), keepdim=True).sqrt() for x in (feature, base)]
+    return (sizes[0] / sizes[1].clamp(min=torch.finfo(base.dtype).tiny)).clamp(*_GAINS)
 
 
 def edit_mask(base: Tensor, moved: Tensor) -> Tensor:
     """Where an edit acts: 0 to 1, ``(B, 1, H, W)``.
 
-    The size of the movement, relative to its peak: subtle edits replace as much of what was there as
-    drastic ones. It sets in smoothly from strength 0, and is blurred over one neighbour, so that no seam
-    shows.
+    The energy of the movement relative to its peak, squared: subtle edits replace as much of what was there as
+    drastic ones, and all keep what is off the centre, which is most of what makes a face somebody's. It sets in
+    smoothly from strength 0, and is blurred over one neighbour, so that no seam shows.
 
     Args:
         base, moved: G_s(S^) and G_s(S'), ``(B, C, H, W)``.
@@ -31,16 +46,18 @@ def edit_mask(base: Tensor, moved: Tensor) -> Tensor:
     size = base.square().mean((1, 2, 3), keepdim=True)
     peak = movement.flatten(1).quantile(_PEAK, 1)[:, None, None, None].clamp(min=torch.finfo(base.dtype).tiny)
     amount = (peak / (SETS_IN**2 * size)).clamp(max=1)
-    return F.avg_pool2d(amount * (movement / peak).clamp(max=1).sqrt(), 3, 1, 1, count_include_pad=False)
+    return F.avg_pool2d(amount * (movement / peak).clamp(max=1).square(), 3, 1, 1, count_include_pad=False)
 
 
 def edit_feature(feature: Tensor, base: Tensor, moved: Tensor) -> Tensor:
-    """F' = G_s(S') + (1 - mask) (F^ - G_s(S^)).
+    """F' = F^ + g (G_s(S') - G_s(S^)) - m (F^ - g G_s(S^)), with the gain g of each channel and a mask m.
 
-    Where nothing moves this is F^.
+    Where nothing moves this is F^; where F^ is what the generator makes, whatever its scale, it is what the
+    generator makes of S'.
 
     Args:
         feature: F^ ``(B, C, H, W)``.
         base, moved: G_s(S^) and G_s(S'), ``(B, C, H, W)``.
     """
-    return feature + (moved - base) - edit_mask(base, moved) * (feature - base)
+    gain = channel_gain(feature, base)
+    return feature + gain * (moved - base) - edit_mask(base, moved) * (feature - gain * base)

@@ -2,7 +2,7 @@
 
 import torch
 
-from directions.features import edit_feature, edit_mask
+from directions.features import channel_gain, edit_feature, edit_mask
 
 
 def maps(seed=0):
@@ -26,11 +26,12 @@ def test_far_from_the_edit_nothing_changes():
     assert torch.equal(edited[:, :, :7], feature[:, :, :7])
 
 
-def test_at_the_edit_the_old_residual_is_gone():
+def test_at_the_edit_the_old_residual_gives_way():
     feature, base, change = maps()
     inside = (slice(None), slice(None), slice(9, 11), slice(7, 9))
-    left = (edit_feature(feature, base, base + change) - (base + change))[inside].square().mean()
-    assert left < 0.5 * (feature - base)[inside].square().mean()
+    gain = channel_gain(feature, base)
+    left = (edit_feature(feature, base, base + change) - gain * (base + change))[inside].square().mean()
+    assert left < 0.5 * (feature - gain * base)[inside].square().mean()
 
 
 def test_it_sets_in_smoothly_and_grows_with_strength():
@@ -40,6 +41,21 @@ def test_it_sets_in_smoothly_and_grows_with_strength():
     ]
     assert amounts[0] < 1e-4
     assert amounts == sorted(amounts)
+
+
+def test_the_edit_has_the_scale_of_the_features():
+    _, base, change = maps()
+    scale = torch.linspace(1, 4, 8)[:, None, None]
+    torch.testing.assert_close(channel_gain(scale * base, base), scale[None].expand(2, -1, -1, -1))
+    edited = edit_feature(scale * base, base, base + change)
+    torch.testing.assert_close(edited, scale * (base + change))
+
+
+def test_empty_channels_stay_finite():
+    feature, base, change = maps()
+    base[:, 3] = change[:, 3] = 0
+    feature[:, 4] = 0
+    assert torch.isfinite(edit_feature(feature, base, base + change)).all()
 
 
 def test_without_residual_it_is_the_generators_own_feature():
