@@ -47,6 +47,15 @@ def test_hair_is_measured_outside_the_face():
     assert light["skin"] == dark["skin"]
 
 
+def test_light_from_one_side_is_shading():
+    points = landmarks()
+    even = painted(points)
+    half = even.copy()
+    half.paste(even.crop((0, 0, 128, 256)).point(lambda value: value // 2), (0, 0))
+    assert colours.measure(even, points)["shading"] < 0.5
+    assert colours.measure(half, points)["shading"] > 10
+
+
 def test_lab_of_known_colours():
     image = Image.new("RGB", (1, 1), (255, 0, 0))
     np.testing.assert_allclose(colours.lab(image)[0, 0], (53.24, 80.09, 67.20), atol=0.05)
