@@ -47,9 +47,7 @@ def to_ids(strengths: Strengths) -> list[tuple[int, float]]:
     for key, strength in strengths.items():
         direction = load(key) if isinstance(key, str) else key
         if direction.id is None:
-            raise DirectionError(
-                f"A file cannot store '{direction.name}': it is not one of the shipped directions."
-            )
+            raise DirectionError(f"A file cannot store '{direction.name}': it is not one of the shipped directions.")
         value = check_strength(direction.name, strength)
         if value:
             edits.append((direction.id, value))

@@ -66,9 +66,7 @@ def list_(verbose: bool) -> None:
         low, high = direction.range
         layers = f"{direction.layers[0]}-{direction.layers[-1]}"
         accuracy = direction.metadata["svm_accuracy"]
-        click.echo(
-            f"{direction.id:3}  {name:15} {low:+.1f} to {high:+.1f}  layers {layers:5}  SVM {accuracy:.1%}"
-        )
+        click.echo(f"{direction.id:3}  {name:15} {low:+.1f} to {high:+.1f}  layers {layers:5}  SVM {accuracy:.1%}")
         if verbose:
             effects = direction.metadata["side_effects"].get("+1.0", {})
             click.echo("     " + ", ".join(f"{key} {value:+.2f}" for key, value in effects.items()))
@@ -95,8 +93,7 @@ def sample(samples: int, seed: int, cache: Path | None, workers: int) -> None:
 @click.option(
     "--photos",
     type=_existing,
-    help="Folder of aligned photos to choose layers and strengths on, coded and decoded; generated faces by"
-    " default.",
+    help="Folder of aligned photos to choose layers and strengths on, coded and decoded; generated faces by default.",
 )
 @click.option(
     "--out",
@@ -121,24 +118,29 @@ def learn(
 
     Renders and scores what samples there are not yet, see "sample".
     """
-    from directions.learn import Task, learn_all
+    from tqdm import tqdm
+
+    from directions.learn import Material, learn_all
+    from directions.photos import image_files
 
     chosen = tuple(ATTRIBUTES) if everything else names
     if not chosen:
         raise click.UsageError("Name at least one attribute, or say --all.")
     cache = _cache_of(cache)
-    store = _fill(samples, seed, cache, workers)
-    for lines in learn_all(Task(store, samples, photos, cache, out), chosen, workers):
-        click.echo(lines)
+    material = Material(
+        _fill(samples, seed, cache, workers), samples, tuple(image_files(photos)) if photos else (), cache
+    )
+    with tqdm(learn_all(material, chosen, workers), total=len(chosen), unit="direction", smoothing=0) as bar:
+        for direction, lines in bar:
+            library.write(out, direction)
+            bar.write(lines)
 
 
 @main.command()
 @_shared("--photos", "data/eval1024", "Folder of aligned photos")
 @_shared("--references", "reference/directions", "Folder of directions to compare with")
 @click.option("--compare/--no-compare", default=True, show_default=True, help="Measure the references too.")
-@click.option(
-    "--bytes", "max_bytes", default=1000, show_default=True, help="Bytes that photos are coded with."
-)
+@click.option("--bytes", "max_bytes", default=1000, show_default=True, help="Bytes that photos are coded with.")
 @click.option("--limit", default=0, help="Only the first photos.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only these directions; may be repeated.")
 @click.option("--publish", is_flag=True, help="Renew EVALUATION.md and what it shows in this package, too.")

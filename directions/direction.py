@@ -113,7 +113,5 @@ def check_strength(name: str, strength: float) -> float:
     except (TypeError, ValueError):
         value = math.nan
     if isinstance(strength, bool) or not -LIMIT <= value < LIMIT:
-        raise DirectionError(
-            f"The strength of '{name}' must be a number from -8 to below 8, not {strength!r}."
-        )
+        raise DirectionError(f"The strength of '{name}' must be a number from -8 to below 8, not {strength!r}.")
     return value

@@ -214,9 +214,7 @@ def summarise(plan: Plan, photos: Sequence[Photo]) -> dict[str, object]:
     linear interpolation between the lengths that were tried.
     """
     results = _Results(plan, photos)
-    required = {
-        name: {f"{s:+.1f}": results.row(Trial(name, s, True)) for s in STRENGTHS} for name in plan.names
-    }
+    required = {name: {f"{s:+.1f}": results.row(Trial(name, s, True)) for s in STRENGTHS} for name in plan.names}
     comparison = {name: _compare(plan, results, name) for name in plan.names if plan.rivals(name)}
     return {
         "photos": len(photos),

@@ -31,9 +31,7 @@ class Boundary:
     negatives: int
 
 
-def extremes(
-    scores: np.ndarray, share: float = 0.1, present: float | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def extremes(scores: np.ndarray, share: float = 0.1, present: float | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Indexes of samples at the high and at the low end of a score.
 
     Args:
@@ -63,9 +61,7 @@ def fit_boundary(
 
     high, low = extremes(samples.column(column), share, present)
     if min(len(high), len(low)) < _MINIMUM:
-        raise DirectionError(
-            f"There are too few samples for '{column}': {len(high)} high and {len(low)} low."
-        )
+        raise DirectionError(f"There are too few samples for '{column}': {len(high)} high and {len(low)} low.")
     x = samples.w[np.concatenate([high, low])].astype(np.float64)
     y = np.concatenate([np.ones(len(high)), np.zeros(len(low))])
     order = np.random.default_rng(seed).permutation(len(y))

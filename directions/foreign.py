@@ -81,14 +81,10 @@ def _read_npy(payload: bytes) -> np.ndarray:
     stream = io.BytesIO(payload)
     try:
         version = np.lib.format.read_magic(stream)
-        reader = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
+        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = reader(stream)
         if dtype.hasobject:
-            raise DirectionError(
-                "The file holds Python objects, which could run code; only plain numbers are read."
-            )
+            raise DirectionError("The file holds Python objects, which could run code; only plain numbers are read.")
         _check_shape(shape)  # before anything of that size is allocated
         return _floats(np.load(io.BytesIO(payload), allow_pickle=False))
     except DirectionError:

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from directions import library
 from directions.attributes import ATTRIBUTES, SCALES, Attribute
 from directions.direction import Direction
 from directions.effects import Bench, Effect, preview, side_effect, spread
 from directions.fit import Boundary, fit_boundary, orthogonalise
 from directions.parallel import each
-from directions.photos import coded, fingerprint, image_files
+from directions.photos import coded, fingerprint
 from directions.samples import Samples, SampleStore
 from directions.scorers import COLUMNS, SCORES
 
 if TYPE_CHECKING:
-    from hsc.codec import Codec, Semantics
+    from hsc.codec import Codec
 
 SHARE = 0.05
 """Part of the samples taken as extremes at each end."""
 STRENGTHS = (-1.5, -1.0, -0.5, 0.5, 1.0, 1.5)
 """Strengths at which a finished direction is measured."""
+_BYTES = 1000  # of the files that faces to measure on are decoded from
 _FEW = 12  # faces that layers are chosen on
 # Lengths that are tried, in standard deviations of the samples along the direction.
 _LENGTHS = (1.5, 2.5, 4.0, 6.0, 8.5)
@@ -74,40 +74,6 @@ class Boundaries:
         return float((self.samples.w @ normal).std())
 
 
-def bench_of_photos(codec: Codec, photos: Sequence[Path], cache: Path, max_bytes: int = 1000) -> Bench:
-    """Aligned photos, coded and decoded. Not those of an evaluation.
-
-    Args:
-        cache: folder that keeps what is coded.
-    """
-    folder = cache / f"coded-{fingerprint(codec)}-{max_bytes}"
-    semantics = [codec.parse(coded(codec, path, max_bytes, folder)) for path in photos]
-    return _bench(codec, semantics, f"{len(semantics)} photos decoded from {max_bytes} bytes")
-
-
-def bench_of_random_faces(codec: Codec, seed: int, count: int = 24, max_bytes: int = 1000) -> Bench:
-    """Faces of the generator, a little truncated, coded and decoded as photos are."""
-    from hsc.images import to_pil
-
-    random = np.random.default_rng((seed, 0xFACE))
-    z = torch.from_numpy(random.standard_normal((4096 + count, 512), dtype=np.float32))
-    semantics = []
-    with torch.inference_mode():
-        w = codec.generator.mapping(z.to(codec.device))
-        mean = w[count:].mean(0)
-        for code in mean + 0.8 * (w[:count] - mean):
-            face = to_pil(codec.generator(code.expand(1, 16, -1)))
-            semantics.append(codec.parse(codec.encode(face, max_bytes=max_bytes)))
-    return _bench(codec, semantics, f"{count} generated faces decoded from {max_bytes} bytes")
-
-
-def _bench(codec: Codec, semantics: Sequence[Semantics], source: str) -> Bench:
-    from directions.scorers import ScorerPanel
-    from hsc.identity import IdentityNetwork
-
-    return Bench(codec, semantics, ScorerPanel(), IdentityNetwork.load(), preview(codec), source)
-
-
 def progress_of(attribute: Attribute, effect: Effect) -> float:
     """How much of what strength 1 should do is done: 1 is all of it."""
     if attribute.target is None:
@@ -115,9 +81,7 @@ def progress_of(attribute: Attribute, effect: Effect) -> float:
     column = COLUMNS.index(attribute.column)
     low = effect.before[:, column] < attribute.target / 2
     chosen = low if low.any() else slice(None)
-    before, after = (
-        np.quantile(scores[chosen, column], _REACHED) for scores in (effect.before, effect.after)
-    )
+    before, after = (np.quantile(scores[chosen, column], _REACHED) for scores in (effect.before, effect.after))
     return float((after - before) / (attribute.target - before))
 
 
@@ -183,9 +147,7 @@ def _cost(attribute: Attribute, effect: Effect) -> float:
     return (aside + 2 * (1 - float(effect.identity.mean()))) / min(done, 1.5)
 
 
-def refine(
-    attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Bench, penalty: float = 0.1
-) -> Plan:
+def refine(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Bench, penalty: float = 0.1) -> Plan:
     """Cancel side effects that are left, as measured on pictures rather than predicted in W.
 
     The boundary of each attribute to keep is a corrector. The combination of correctors that brings the
@@ -207,9 +169,7 @@ def refine(
     residual = changes(plan.shift)
     residual[-1] = 0.0  # the correctors together should leave the attribute itself as it is
     response = np.stack([changes(corrector) for corrector in correctors], axis=1)
-    strengths = -np.linalg.solve(
-        response.T @ response + penalty * np.eye(len(correctors)), response.T @ residual
-    )
+    strengths = -np.linalg.solve(response.T @ response + penalty * np.eye(len(correctors)), response.T @ residual)
     strengths = np.clip(strengths, -1.5, 1.5)
     refined = plan.shift + sum(strength * corrector for strength, corrector in zip(strengths, correctors))
     row = {"correctors": {name: round(float(s), 3) for name, s in zip(attribute.keep, strengths)}}
@@ -224,9 +184,7 @@ def measure(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Ben
         sound = side[0]
         for strength in side:
             face = (effects[strength].after[:, COLUMNS.index("face")] > 0.5).mean()
-            if strength != side[0] and (
-                effects[strength].identity.mean() < _BREAKS_IDENTITY or face < _BREAKS_FACE
-            ):
+            if strength != side[0] and (effects[strength].identity.mean() < _BREAKS_IDENTITY or face < _BREAKS_FACE):
                 breaks["below" if strength < 0 else "above"] = strength
                 break
             sound = strength
@@ -265,61 +223,8 @@ def measure(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Ben
     )
 
 
-@dataclass(frozen=True)
-class Task:
-    """What all directions are learned from, and where they go.
-
-    Attributes:
-        store, samples: random faces, and how many of them.
-        photos: folder of aligned photos to measure on; generated faces if None.
-        cache: folder that keeps coded photos.
-        out: folder of the directions' files.
-    """
-
-    store: SampleStore
-    samples: int
-    photos: Path | None
-    cache: Path
-    out: Path
-
-
-def learn_all(task: Task, names: Sequence[str], workers: int = 1) -> Iterator[str]:
-    """Learn directions; yields what happened to each, in words, when it is done.
-
-    Raises:
-        DirectionError: samples are missing, or an attribute is too rare among them.
-        WeightsError: scorers or the codec are missing.
-    """
-    yield from each(partial(_learn, task), names, workers)
-
-
-def _learn(task: Task, name: str) -> str:
-    lines: list[str] = []
-    boundaries, bench = _material(task)
-    learn(name, boundaries, bench, task.out, lines.append)
-    return "\n".join(lines)
-
-
-@functools.lru_cache(maxsize=1)
-def _material(task: Task) -> tuple[Boundaries, Bench]:
-    """Made once in each process."""
-    from hsc.codec import Codec
-
-    boundaries = Boundaries(task.store.read(task.samples), task.store.seed)
-    codec = Codec.load()
-    if task.photos is None:
-        return boundaries, bench_of_random_faces(codec, task.store.seed)
-    return boundaries, bench_of_photos(codec, image_files(task.photos), task.cache)
-
-
-def learn(
-    name: str,
-    boundaries: Boundaries,
-    bench: Bench,
-    folder: Path = library.DATA,
-    say: Callable[[str], object] = lambda _: None,
-) -> Direction:
-    """Learn one direction and write its files."""
+def learn(name: str, boundaries: Boundaries, bench: Bench, say: Callable[[str], object] = lambda _: None) -> Direction:
+    """Learn one direction."""
     attribute = ATTRIBUTES[name]
     everyone = np.arange(len(bench))
 
@@ -335,7 +240,88 @@ def learn(
     say(f"  cost {plain[0]:.3f}, after correction {corrected[0]:.3f}")
     _, found = min(plain, corrected, key=lambda pair: pair[0])
     direction = measure(attribute, found, boundaries, bench)
-    library.write(folder, direction)
     at_one = direction.metadata["side_effects"]["+1.0"]
     say(f"  layers {found.layers}, range {direction.range}, at 1.0: {at_one}")
     return direction
+
+
+@dataclass(frozen=True)
+class Material:
+    """What directions are learned from.
+
+    Attributes:
+        store, samples: random faces, and how many of them.
+        photos: aligned photos to measure on; generated faces if there are none.
+        cache: folder that keeps coded photos.
+    """
+
+    store: SampleStore
+    samples: int
+    photos: tuple[Path, ...]
+    cache: Path
+
+
+def learn_all(material: Material, names: Sequence[str], workers: int = 1) -> Iterator[tuple[Direction, str]]:
+    """Learn directions; yields each when it is done, with what happened in words.
+
+    Raises:
+        DirectionError: samples are missing, or an attribute is too rare among them.
+        WeightsError: scorers or the codec are missing.
+    """
+    for _ in each(partial(_code, material.cache), material.photos, workers):
+        pass
+    yield from each(partial(_learn, material), names, workers)
+
+
+def _learn(material: Material, name: str) -> tuple[Direction, str]:
+    lines: list[str] = []
+    direction = learn(name, *_prepare(material), lines.append)
+    return direction, "\n".join(lines)
+
+
+@functools.lru_cache(maxsize=1)
+def _prepare(material: Material) -> tuple[Boundaries, Bench]:
+    """Made once in each process."""
+    boundaries = Boundaries(material.store.read(material.samples), material.store.seed)
+    if not material.photos:
+        return boundaries, bench_of_random_faces(_codec(), material.store.seed)
+    data = [_code(material.cache, photo) for photo in material.photos]
+    return boundaries, _bench(_codec(), data, "photos")
+
+
+def _code(cache: Path, photo: Path) -> bytes:
+    codec = _codec()
+    return coded(codec, photo, _BYTES, cache / f"coded-{fingerprint(codec)}-{_BYTES}")
+
+
+@functools.lru_cache(maxsize=1)
+def _codec() -> Codec:
+    """Made once in each process."""
+    from hsc.codec import Codec
+
+    return Codec.load()
+
+
+def bench_of_random_faces(codec: Codec, seed: int, count: int = 24) -> Bench:
+    """Faces of the generator, a little truncated, coded and decoded as photos are."""
+    from hsc.images import to_pil
+
+    random = np.random.default_rng((seed, 0xFACE))
+    z = torch.from_numpy(random.standard_normal((4096 + count, 512), dtype=np.float32))
+    data = []
+    with torch.inference_mode():
+        w = codec.generator.mapping(z.to(codec.device))
+        mean = w[count:].mean(0)
+        for code in mean + 0.8 * (w[:count] - mean):
+            face = to_pil(codec.generator(code.expand(1, 16, -1)))
+            data.append(codec.encode(face, max_bytes=_BYTES))
+    return _bench(codec, data, "generated faces")
+
+
+def _bench(codec: Codec, files: Sequence[bytes], kind: str) -> Bench:
+    from directions.scorers import ScorerPanel
+    from hsc.identity import IdentityNetwork
+
+    semantics = [codec.parse(data) for data in files]
+    source = f"{len(files)} {kind} decoded from {_BYTES} bytes"
+    return Bench(codec, semantics, ScorerPanel(), IdentityNetwork.load(), preview(codec), source)

@@ -72,9 +72,7 @@ def read(folder: Path, name: str) -> Direction:
     if missing:
         raise DirectionError(f"Direction '{name}': its JSON file lacks {', '.join(missing)}.")
     if metadata["generator"] != GENERATOR:
-        raise DirectionError(
-            f"Direction '{name}' is for the generator {metadata['generator']!r}, not {GENERATOR!r}."
-        )
+        raise DirectionError(f"Direction '{name}' is for the generator {metadata['generator']!r}, not {GENERATOR!r}.")
     if metadata["sha256"] != hashlib.sha256(payload).hexdigest():
         raise DirectionError(f"Direction '{name}': the array is not the one that its JSON file describes.")
     return Direction(
@@ -120,7 +118,5 @@ def _all(folder: Path) -> tuple[Direction, ...]:
     found.sort(key=lambda direction: direction.id or 0)
     for first, second in zip(found, found[1:]):
         if first.id == second.id:
-            raise DirectionError(
-                f"The directions '{first.name}' and '{second.name}' have the same id {first.id}."
-            )
+            raise DirectionError(f"The directions '{first.name}' and '{second.name}' have the same id {first.id}.")
     return tuple(found)

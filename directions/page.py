@@ -56,7 +56,7 @@ def page(report: dict, notes: str = "") -> str:
         notes,
         "## Side effects",
         "",
-        f"![Mean change of every score at strength 1.0, in noticeable units](evaluation/side_effects.svg)",
+        "![Mean change of every score at strength 1.0, in noticeable units](evaluation/side_effects.svg)",
         "",
         "Rows are directions at strength 1.0, columns are scores; numbers are mean changes, and colours measure them "
         "in units that a viewer notices about equally (`directions/attributes.py`).",

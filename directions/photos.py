@@ -21,9 +21,7 @@ def image_files(folder: Path) -> list[Path]:
     Raises:
         DirectionError: there are none.
     """
-    paths = sorted(
-        path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp")
-    )
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
     if not paths:
         raise DirectionError(f"There are no pictures in {folder}.")
     return paths

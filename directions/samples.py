@@ -112,10 +112,7 @@ class SampleStore:
         """The rendered pictures of a batch, 256 x 256."""
         jpegs, ends = self._load(batch, ("jpegs", "ends"))
         data, ends = jpegs.tobytes(), ends.tolist()
-        return [
-            Image.open(io.BytesIO(data[start:end])).convert("RGB")
-            for start, end in zip([0, *ends[:-1]], ends)
-        ]
+        return [Image.open(io.BytesIO(data[start:end])).convert("RGB") for start, end in zip([0, *ends[:-1]], ends)]
 
     def _load(self, batch: int, names: tuple[str, ...]) -> list[np.ndarray]:
         path = self.path(batch)

@@ -12,10 +12,7 @@ from PIL import Image
 def _crop(image: Image.Image, centre: tuple[float, float], side: float, size: int) -> Image.Image:
     """A square cut out at a place given in fractions of the picture's side, shrunk with antialiasing."""
     half = side / 2
-    box = tuple(
-        image.width * edge
-        for edge in (centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half)
-    )
+    box = tuple(image.width * edge for edge in (centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half))
     return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
 
 
@@ -40,10 +37,7 @@ class PoseScorer:
         return np.concatenate(
             [
                 np.mean(
-                    [
-                        session.run(None, {"input": np.ascontiguousarray(one)[None]})[0]
-                        for session in self._sessions
-                    ],
+                    [session.run(None, {"input": np.ascontiguousarray(one)[None]})[0] for session in self._sessions],
                     axis=0,
                 )
                 for one in batch

@@ -75,10 +75,7 @@ class ScorerPanel:
 
     def __call__(self, images: list[Image.Image]) -> np.ndarray:
         """RGB pictures of any one size to ``(B, len(COLUMNS))`` float32."""
-        small = [
-            image if image.width == 256 else image.resize((256, 256), Image.Resampling.BOX)
-            for image in images
-        ]
+        small = [image if image.width == 256 else image.resize((256, 256), Image.Resampling.BOX) for image in images]
         glasses = self._glasses(small)
         pose = self._pose(small)
         rows = np.zeros((len(images), len(COLUMNS)), np.float32)

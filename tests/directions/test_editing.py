@@ -32,9 +32,7 @@ def test_golden_edits_decode_to_their_symbols_and_semantics(codec):
         # Half precision, and other processors round float networks differently.
         np.testing.assert_allclose(edited.codes.numpy(), expected["codes"], atol=0.01)
         scale = np.abs(expected["feature"].astype(np.float32)).mean()
-        np.testing.assert_allclose(
-            edited.features[0].numpy(), expected["feature"], atol=0.05 * scale, rtol=0.02
-        )
+        np.testing.assert_allclose(edited.features[0].numpy(), expected["feature"], atol=0.05 * scale, rtol=0.02)
 
 
 def difference(one: Image.Image, other: Image.Image) -> np.ndarray:

@@ -63,7 +63,8 @@ def test_reach_finds_the_length_between_those_it_tries(boundaries):
 
 
 def test_a_learned_direction_does_what_it_should_and_little_else(boundaries, tmp_path):
-    direction = learn("mouth_open", boundaries, LinearBench(), tmp_path)
+    direction = learn("mouth_open", boundaries, LinearBench())
+    library.write(tmp_path, direction)
     attribute = ATTRIBUTES["mouth_open"]
     means = LinearBench().try_shift(direction.array).means()
     assert means["mouth_open"] == pytest.approx(attribute.goal, rel=0.05)
