@@ -58,6 +58,8 @@ def theme() -> gr.themes.Base:
         body_text_color_dark="#f1efea",
         body_text_color_subdued="#6b665f",
         body_text_color_subdued_dark="#b5b0a7",
+        input_placeholder_color="#6b665f",
+        input_placeholder_color_dark="#b5b0a7",
         background_fill_primary="#ffffff",
         background_fill_primary_dark="#191817",
         background_fill_secondary="#f1efea",
