@@ -57,7 +57,7 @@ class Attribute:
 _ALL = (
     Attribute("smile", 1, "smile", 0.6, ((1, 5), (2, 5)), ("mouth_open", "lipstick"), target=0.65),
     Attribute("eyeglasses", 2, "eyeglasses", 6.0, ((0, 5), (1, 5)), ("makeup", "beard"), target=2.6, present=2.2),
-    Attribute("makeup", 3, "makeup", 12.0, ((5, 9), (6, 11)), ("lipstick",)),
+    Attribute("makeup", 3, "makeup", 10.0, ((5, 9), (6, 11)), ("lipstick",)),
     Attribute("age", 4, "age", 18.0, ((2, 7), (3, 9)), ("lipstick", "beard", "hair")),
     Attribute("yaw", 5, "yaw", 22.0, ((0, 3), (0, 4)), ("makeup", "lipstick", "beard", "shading"), label="Head yaw"),
     Attribute("mouth_open", 6, "mouth_open", 0.35, ((2, 5), (3, 7)), ("lipstick",)),

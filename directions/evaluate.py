@@ -40,7 +40,7 @@ LENGTHS = (1.5, 3.0, 5.0, 8.0, 12.0, 18.0)
 REFERENCES = {
     "smile": {"paper_Smiling.npy": 1, "stylegan2_wplus_smile.npy": -1, "e4e_smile.pt": 1},
     "eyeglasses": {"paper_Eyeglasses.npy": 1, "stylegan2_wplus_glasses.npy": 1},
-    "makeup": {"paper_Heavy_Makeup.npy": 1, "stylegan2_wplus_beauty.npy": 1},
+    "makeup": {"paper_Heavy_Makeup.npy": 1, "stylegan2_wplus_beauty.npy": -1},
     "age": {"stylegan2_wplus_age.npy": 1, "e4e_age.pt": 1},
     "yaw": {"stylegan2_wplus_angle_horizontal.npy": 1, "e4e_pose.pt": 1},
 }
