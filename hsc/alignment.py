@@ -35,6 +35,8 @@ _MAX_ENLARGEMENT = 2.0
 # up to 0.7.
 _SURE = 1.0
 _TURNED_MARGIN = 0.5
+# Beside a sure face, finds that score less than this are mostly no faces.
+_FAINT = 0.1
 # Side of a face box where landmarks are searched: the predictor gives whole pixels only.
 _LANDMARK_SIDE = 400
 # Width of the seam of a face that is pasted back, as a fraction of the crop's side.
@@ -118,6 +120,8 @@ def detect(photo: Image.Image) -> list[Face]:
             if _best(turned) > max(best, 0.0) + _TURNED_MARGIN:
                 faces, best = [_turned_back(face, turn, photo.size) for face in turned], _best(turned)
     faces = faces or _detect_at(photo, _SIDES[1])
+    if _best(faces) >= _SURE:
+        faces = [face for face in faces if face.score >= _FAINT]
     return sorted(faces, key=lambda face: np.linalg.det(ffhq_square(face.landmarks)[:, :2]), reverse=True)
 
 

@@ -10,7 +10,6 @@ import click
 import torch
 
 from hsc.codec import Codec
-from hsc.model import LEVEL
 
 REPEATS = 5
 
@@ -32,7 +31,7 @@ def run(codec: Codec) -> None:
 
     with torch.no_grad():
         codes = sample_codes(codec.generator, 1, torch.Generator().manual_seed(0), mixing=0)
-        face = codec.render(_semantics(codec, codes))
+        face = codec.render(codec.semantics(codes))
         eager = median_seconds(lambda: codec.generator(codes))
     data, long = codec.encode(face, max_bytes=800), codec.encode(face, max_bytes=6000)
     semantics = codec.parse(data)
@@ -52,9 +51,3 @@ def run(codec: Codec) -> None:
     for name, work in tasks.items():
         seconds = median_seconds(work)
         click.echo(f"{name:<28} {seconds:>8.3f} {seconds / eager:>9.2f}")
-
-
-def _semantics(codec: Codec, codes: torch.Tensor):
-    from hsc.codec import Semantics
-
-    return Semantics(codes, codec.generator.prefix(codes, LEVEL))

@@ -17,6 +17,8 @@ from hsc.errors import BitstreamError, HSCError
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
+REFINE = 3
+"""`hsc.codec.REFINE`, without the seconds that importing it takes."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -75,7 +77,8 @@ def _aligned(photo: Path, face: int | None, no_align: bool) -> Image.Image:
 @click.option("--quality", type=click.IntRange(0, 255), help="Quality instead of a size.")
 @click.option("--face", type=click.IntRange(0), help="Which face, 0 for the largest.")
 @click.option("--no-align", is_flag=True, help="PHOTO is an FFHQ-aligned square already.")
-@click.option("--refine", type=click.IntRange(0, 1000), default=4, show_default=True, help="Gradient steps on the latents.")
+@click.option("--refine", type=click.IntRange(0, 1000), default=REFINE, show_default=True,
+              help="Gradient steps on the latents.")
 def encode(photo: Path, out: Path, max_bytes: int | None, quality: int | None, face: int | None,
            no_align: bool, refine: int) -> None:
     """Compress the face in PHOTO to the file OUT.
@@ -248,9 +251,10 @@ def align(photo: Path, out: Path, face: int | None) -> None:
 @click.option("--bytes", "targets", type=Rates(), default="400,800,1500,3000", show_default=True)
 @click.option("--json", "json_file", type=OUTPUT, help="Also write all figures to this file.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many pictures.")
-@click.option("--refine", type=click.IntRange(0, 1000), default=4, show_default=True, help="As in encode.")
+@click.option("--prefixes", is_flag=True, help="Also LPIPS of every prefix of the largest files, layer by layer.")
+@click.option("--refine", type=click.IntRange(0, 1000), default=REFINE, show_default=True, help="As in encode.")
 def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | None, limit: int | None,
-                     refine: int) -> None:
+                     refine: int, prefixes: bool) -> None:
     """Code the aligned faces in FOLDER at several rates and print mean metrics."""
     from tqdm import tqdm
 
@@ -267,6 +271,13 @@ def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | N
         cells = ("-" if row[name] is None else f"{row[name]:.1f}" if name == "bytes" else f"{row[name]:.4f}"
                  for name in names)
         click.echo(f"{row['target']:>6}  " + "  ".join(f"{cell:>13}" for cell in cells))
+    if prefixes:
+        found = evaluate.prefixes(_codec(), paths, max(targets), refine)
+        curves = list(tqdm(found, total=len(paths), unit="file"))
+        click.echo(f"prefixes of {max(targets)} bytes\n   layer         bytes    lpips_alex")
+        for layer in range(min(map(len, curves))):
+            size, distance = (sum(values) / len(curves) for values in zip(*(curve[layer] for curve in curves)))
+            click.echo(f"{layer or 'none':>8}  {size:>12.1f}  {distance:>12.4f}")
     if json_file:
         files = [{**asdict(result), "scores": asdict(result.scores)} for result in results]
         _write(json_file, json.dumps({"means": rows, "files": files}, indent=1).encode())
@@ -276,7 +287,7 @@ def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | N
 @click.argument("photos", type=FILE, nargs=-1, required=True)
 @click.argument("out", type=OUTPUT)
 @click.option("--bytes", "targets", type=Rates(), default="300,800,1500,3000", show_default=True)
-@click.option("--refine", type=click.IntRange(0, 1000), default=4, show_default=True, help="As in encode.")
+@click.option("--refine", type=click.IntRange(0, 1000), default=REFINE, show_default=True, help="As in encode.")
 @click.option("--no-align", is_flag=True, help="PHOTOS are FFHQ-aligned squares already.")
 def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine: int, no_align: bool) -> None:
     """Show PHOTOS and what comes back at several rates, side by side in one picture OUT."""
@@ -297,12 +308,14 @@ def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine:
 @click.option("--data", multiple=True, type=FILE, help="Tar shards of aligned faces; may be repeated.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True)
+@click.option("--levels", default=1, show_default=True, type=click.IntRange(1, 3),
+              help="Levels of F: 16x16, 32x32, 64x64.")
 @click.option("--synthetic", type=click.IntRange(0), default=4, show_default=True, help="Synthetic faces a step.")
 @click.option("--learning-rate", type=float, default=8e-4, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
 def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path, ...], out: Path, batch: int,
-          synthetic: int, learning_rate: float, seed: int, device: str) -> None:
+          synthetic: int, levels: int, learning_rate: float, seed: int, device: str) -> None:
     """Run one training STAGE for a given time; prints held-out metrics last.
 
     Example: python -m hsc train codec --minutes 10 --from runs/semantics.safetensors --data a.tar --out runs
@@ -311,7 +324,7 @@ def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path,
 
     out.mkdir(parents=True, exist_ok=True)
     settings = program.Settings(minutes=minutes, batch=batch, synthetic=synthetic, learning_rate=learning_rate,
-                                seed=seed)
+                                seed=seed, levels=levels)
     program.run(stage, settings, list(data), out, checkpoint, device)
 
 

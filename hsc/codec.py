@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +17,20 @@ from hsc import entropy, images
 from hsc.bitstream import BitstreamReader, BitstreamWriter, file_bytes
 from hsc.entropy import EntropyTables
 from hsc.errors import BitstreamError, HSCError
-from hsc.generator import LAYERS, SIZE, Generator
+from hsc.generator import SIZE, Generator
+from hsc.layers import LayerState
 from hsc.lpips import LPIPS
-from hsc.model import LEVEL, HSCNetworks
-from hsc.networks.exact import to_grid
+from hsc.model import HSCNetworks
 from hsc.preview import PREVIEW_SIZE, PreviewHead
 from hsc.rangecoder import MAX_SYMBOL, code_length_bits
 
-MODEL_ID = 1
+MODEL_ID = 2
 """Names the shipped networks and tables; a file can only be read by the model that wrote it."""
-CLOSE = 0.98
-"""Rate control is content with this share of the bytes that are allowed."""
-REFINE = 4
+RELEASES = {1: "0.1", 2: "0.2"}
+"""The release of this project that has each model."""
+CLOSE, ENOUGH = 0.98, 0.9
+"""Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
+REFINE = 3
 """Gradient steps of an ordinary encode: what one second leaves time for."""
 SIZES = (1024, 512, 256)
 """Sides in pixels that pictures can be decoded to."""
@@ -49,7 +51,7 @@ class Semantics:
 
     Attributes:
         codes: S^, style codes ``(1, 16, 512)`` float32.
-        feature: F^, feature at generator level 2, ``(1, 512, 16, 16)`` float32.
+        features: F^ at each level, ``(1, 512, 16, 16)`` and finer, float32.
         quality: quality byte of the file, 0 ... 255.
         layers: the layers that were received, in order.
         total_layers: layers of the complete file.
@@ -60,7 +62,7 @@ class Semantics:
     """
 
     codes: Tensor
-    feature: Tensor
+    features: tuple[Tensor, ...]
     quality: int = 0
     layers: tuple[Layer, ...] = ()
     total_layers: int = 0
@@ -76,12 +78,12 @@ class Latents:
 
     Attributes:
         semantics: coefficients of S, ``(1, 768)``.
-        features: G_s(S^) ``(1, 512, 16, 16)`` to coefficients of F ``(1, 192, 8, 8)``; F is coded as a residual,
-            so they depend on the S^ that the decoder will have.
+        features: for each level, what the generator makes of all before it ``(1, 512, 16, 16)`` to coefficients of F
+            ``(1, 192, 8, 8)``; F is coded as a residual, so they depend on what the decoder will have.
     """
 
     semantics: Tensor
-    features: Callable[[Tensor], Tensor]
+    features: tuple[Callable[[Tensor], Tensor], ...]
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,8 @@ class Codec:
         if self.device.type == "cpu":
             from hsc.openvino_renderer import OpenVINORenderer
 
-            return OpenVINORenderer(self.generator, LEVEL)
-        return lambda feature, codes: self.generator.suffix(feature, codes, LEVEL)
+            return OpenVINORenderer(self.generator, self.networks.levels[-1])
+        return lambda feature, codes: self.generator.suffix(feature, codes, self.networks.levels[-1])
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Codec:
@@ -127,10 +129,11 @@ class Codec:
         """
         from hsc import weights
 
-        networks, state = HSCNetworks(), {}
+        state = {}
         for name in ("encoder", "codec"):
             state |= weights.read(folder / f"{name}.safetensors" if folder else weights.shipped(name))
         tables = {name[len("tables."):]: state.pop(name) for name in list(state) if name.startswith("tables.")}
+        networks = HSCNetworks.for_state(state)
         weights.load_state(networks, state)
         networks.eval().requires_grad_(False)
         return cls(Generator.load(), networks, EntropyTables.from_state(tables), PreviewHead.load())
@@ -152,8 +155,8 @@ class Codec:
         Args:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
-            quality: 0 ... 255 instead, for about 200 to about 3,000 bytes.
-            refine: gradient steps on the latents against the picture, see :mod:`hsc.refine`, at about 0.15 s each
+            quality: 0 ... 255 instead, for about 150 to about 1,800 bytes.
+            refine: gradient steps on the latents against the picture, see :mod:`hsc.refine`, at about 0.4 s each
                 on two cores; the decoder is the same.
             progress: called with steps done and steps in all.
 
@@ -178,19 +181,29 @@ class Codec:
         return self._fit(latents, max_bytes)
 
     @torch.no_grad()
-    def invert(self, image: Image.Image) -> tuple[Tensor, Tensor]:
-        """GIE: an aligned face to S ``(1, 16, 512)`` and F ``(1, 512, 16, 16)``, before any compression."""
+    def invert(self, image: Image.Image) -> tuple[Tensor, list[Tensor]]:
+        """GIE: an aligned face to S ``(1, 16, 512)`` and F at each level, before any compression."""
         if image.width != image.height:
             raise ValueError(f"An aligned face is square, not {image.width}x{image.height}.")
         picture = images.to_tensor(image, PREVIEW_SIZE).to(self.device)
         return self.networks.gie(picture)
 
-    def latents(self, codes: Tensor, feature: Tensor) -> Latents:
+    def latents(self, codes: Tensor, features: Sequence[Tensor]) -> Latents:
         """S and F to coefficients, by SCN and FCN."""
-        return Latents(self.networks.scn.encode(codes), lambda base: self.networks.fcn.encode(feature, base))
+        to_coefficients = (partial(fcn.encode, feature) for fcn, feature in zip(self.networks.fcn, features))
+        return Latents(self.networks.scn.encode(codes), tuple(to_coefficients))
+
+    @torch.no_grad()
+    def semantics(self, codes: Tensor) -> Semantics:
+        """A face without any residual: style codes ``(1, 16, 512)`` and what the generator makes of them."""
+        return Semantics(codes, tuple(self.generator.prefix(codes, level) for level in self.networks.levels))
 
     def _fit(self, latents: Latents, max_bytes: int) -> bytes:
-        """The most layers that fit at the lowest quality, at the highest quality at which they fit."""
+        """The most layers that fit at the lowest quality, at the highest quality at which they fit.
+
+        S changes its quantisation in leaps; where that leaves many bytes unused, fewer layers at a higher quality may
+        come nearer.
+        """
         coded: dict[int, _Coded] = {}
 
         def size(quality: int, layers: int) -> int:
@@ -198,43 +211,42 @@ class Codec:
                 coded[quality] = self._quantise(latents, quality)
             return file_bytes(coded[quality].bits[:layers])
 
-        layers = self.networks.fcn.slices + 1
-        while layers and size(0, layers) > max_bytes:
-            layers -= 1
         if file_bytes([]) > max_bytes:
             raise HSCError(f"The smallest file has {file_bytes([])} bytes; {max_bytes} is too few.")
+        layers = self.networks.layers
+        while layers and size(0, layers) > max_bytes:
+            layers -= 1
         if not layers:
             return BitstreamWriter(MODEL_ID, 0).finish()
-        low, high = 0, entropy.QUALITIES
-        while high - low > 1 and size(low, layers) < CLOSE * max_bytes:
-            # Sizes grow about exponentially with quality, so guess by their logarithms, never too near an end.
-            share = 0.5
-            if high < entropy.QUALITIES:
-                known = math.log(size(low, layers)), math.log(size(high, layers))
-                share = (math.log((1 + CLOSE) / 2 * max_bytes) - known[0]) / (known[1] - known[0])
-            middle = low + round((high - low) * min(max(share, 0.1), 0.9))
-            middle = min(max(middle, low + 1), high - 1)
-            low, high = (middle, high) if size(middle, layers) <= max_bytes else (low, middle)
-        return self._write(coded[low], low, layers)
+        best = _highest(lambda quality: size(quality, layers), max_bytes), layers
+        while size(*best) < ENOUGH * max_bytes and best[0] < entropy.QUALITIES - 1 and layers > 1:
+            layers -= 1
+            other = _highest(lambda quality: size(quality, layers), max_bytes, best[0]), layers
+            best = max(best, other, key=lambda each: size(*each))
+        return self._write(coded[best[0]], *best)
 
     def _quantise(self, latents: Latents, quality: int) -> _Coded:
         """Latents to the symbols of all layers at one quality."""
-        networks, coder = self.networks, _Decoder(self, quality)
-        symbols, indexes = [], []
-        symbols.append(_symbols(latents.semantics.double() / coder.semantic_step))
-        indexes.append(coder.semantic_indexes)
-        base = coder.take_semantics(symbols[0])
-        y = latents.features(base).double()
-        for index, own in enumerate(y.chunk(networks.fcn.slices, 1)):
-            step = coder.slice_step(index)
-            indexes.append(coder.next_slice())
-            symbols.append(_symbols((own - coder.mean) / step))
-            coder.take_slice(symbols[-1])
+        state = self._layer_state(quality)
+        symbols = [_symbols(latents.semantics.double() / state.semantic_step)]
+        indexes = [state.semantic_tables]
+        state.take_semantics(symbols[0])
+        for level, to_coefficients in enumerate(latents.features):
+            if level:
+                state.next_level()
+            y = to_coefficients(state.base).double()
+            for own in y.chunk(self.networks.fcn[level].slices, 1):
+                indexes.append(state.predict())
+                symbols.append(_symbols((own - state.mean) / state.step))
+                state.take(symbols[-1])
         bits = [
             code_length_bits(part, index, self.tables.gaussian if layer else self.tables.semantic)
             for layer, (part, index) in enumerate(zip(symbols, indexes))
         ]
         return _Coded(symbols, indexes, bits)
+
+    def _layer_state(self, quality: int) -> LayerState:
+        return LayerState(self.generator, self.networks, self.tables, quality)
 
     def _write(self, coded: _Coded, quality: int, layers: int | None = None) -> bytes:
         writer = BitstreamWriter(MODEL_ID, quality)
@@ -252,38 +264,37 @@ class Codec:
         Raises:
             BitstreamError: the data is foreign, damaged, or of another version or model.
         """
-        reader = BitstreamReader(data, model_id=MODEL_ID)
-        slices = self.networks.fcn.slices
-        if reader.layers > slices + 1:
-            raise BitstreamError(f"The file has {reader.layers} layers; this model knows {slices + 1}.")
-        coder = _Decoder(self, reader.quality or 0)
+        reader = BitstreamReader(data)
+        if reader.model_id not in (None, MODEL_ID):
+            release = RELEASES.get(reader.model_id)
+            where = f"which release {release} has" if release else "which is not known here"
+            here = f"release {RELEASES[MODEL_ID]} with model {MODEL_ID}"
+            raise BitstreamError(f"This HSC file needs model {reader.model_id}, {where}; this is {here}.")
+        known = self.networks.layers
+        if reader.layers > known:
+            raise BitstreamError(f"The file has {reader.layers} layers; this model knows {known}.")
+        state = self._layer_state(reader.quality or 0)
         received: list[np.ndarray] = []
-        symbols = None
-        if reader.layers:
-            symbols = reader.read_layer(coder.semantic_indexes, self.tables.semantic)
-        if symbols is None:
-            codes = self.networks.scn.mean.expand(1, LAYERS, -1)
-            feature = self.generator.prefix(codes, LEVEL)
-        else:
+        while len(received) < reader.layers:
+            if not received:
+                tables, indexes = self.tables.semantic, state.semantic_tables
+            else:
+                if state.level_complete:
+                    state.next_level()
+                tables, indexes = self.tables.gaussian, state.predict()
+            symbols = reader.read_layer(indexes, tables)
+            if symbols is None:
+                break
+            (state.take if received else state.take_semantics)(symbols)
             received.append(symbols)
-            base = coder.take_semantics(symbols)
-            while len(received) < reader.layers:
-                symbols = reader.read_layer(coder.next_slice(), self.tables.gaussian)
-                if symbols is None:
-                    break
-                coder.take_slice(symbols)
-                received.append(symbols)
-            codes = coder.codes
-            # Slices that are missing are their predicted means; without any slice, F is what S alone gives.
-            feature = base if len(received) == 1 else self.networks.fcn.decode(coder.coefficients(), base)
         ends = reader.layer_ends
         layers = tuple(
             Layer("S" if index == 0 else f"F{index}", ends[index] - (ends[index - 1] if index else 0), ends[index])
             for index in range(len(received))
         )
         return Semantics(
-            codes, feature, reader.quality or 0, layers, reader.layers, tuple(received), tuple(reader.edits),
-            len(data), reader.complete,
+            state.codes, state.features(), reader.quality or 0, layers, reader.layers, tuple(received),
+            tuple(reader.edits), len(data), reader.complete,
         )
 
     def decode(self, data: bytes, size: int = SIZE) -> Image.Image:
@@ -304,7 +315,7 @@ class Codec:
         """G_l: semantics to a picture of side 1024, 512 or 256 (averaged down from 1024)."""
         if size not in SIZES:
             raise ValueError(f"The size must be one of {SIZES}, not {size}.")
-        picture = self._suffix(semantics.feature, semantics.codes)
+        picture = self._suffix(semantics.features[-1], semantics.codes)
         if size < SIZE:
             picture = torch.nn.functional.avg_pool2d(picture.clamp(-1, 1), SIZE // size)
         return images.to_pil(picture)
@@ -312,7 +323,8 @@ class Codec:
     @torch.no_grad()
     def render_preview(self, semantics: Semantics) -> Image.Image:
         """An approximate 256 px picture for a fraction of the time of :meth:`render`."""
-        return images.to_pil(self.preview.render(self.generator, semantics.feature, semantics.codes, LEVEL))
+        feature, level = semantics.features[-1], self.networks.levels[-1]
+        return images.to_pil(self.preview.render(self.generator, feature, semantics.codes, level))
 
     # ---------------------------------------------------------------- editing
 
@@ -356,61 +368,29 @@ class Codec:
         from directions.features import edit_feature
 
         codes = semantics.codes + offset.to(semantics.codes)
-        base, moved = (self.generator.prefix(each, LEVEL) for each in (semantics.codes, codes))
-        return replace(semantics, codes=codes, feature=edit_feature(semantics.feature, base, moved))
+        features: list[Tensor] = []
+        start: tuple[tuple, tuple] = ((), ())
+        for level, feature in zip(self.networks.levels, semantics.features):
+            base = self.generator.prefix(semantics.codes, level, *start[0])
+            moved = self.generator.prefix(codes, level, *start[1])
+            features.append(edit_feature(feature, base, moved))
+            start = (feature, level), (features[-1], level)
+        return replace(semantics, codes=codes, features=tuple(features))
 
 
-class _Decoder:
-    """The state that encoder and decoder share while layers arrive: exact coefficients and their context."""
-
-    def __init__(self, codec: Codec, quality: int) -> None:
-        self._networks, self._generator = codec.networks, codec.generator
-        self._device = codec.device
-        self._quality = entropy.quality_value(quality).to(self._device)
-        scn = self._networks.scn
-        self.semantic_step = scn.step(entropy.quality_value(entropy.semantic_quality(quality)).to(self._device))
-        self.semantic_indexes = codec.tables.semantic_indexes(quality, scn.CHANNELS, scn.SIZE**2)
-        self._log2_step = self._networks.fcn.step.log2(self._quality)
-        self._steps = self._networks.fcn.step(self._quality)
-        self._decoded: list[Tensor] = []
-
-    def take_semantics(self, symbols: np.ndarray) -> Tensor:
-        """Symbols of S ``(768,)``: sets ``codes``, starts the context, returns G_s(S^)."""
-        semantics = to_grid(self._tensor(symbols)[None] * self.semantic_step)
-        self.codes = self._networks.scn.decode(semantics.float())
-        self._context = self._networks.sce.start(semantics, self._quality)
-        return self._generator.prefix(self.codes, LEVEL)
-
-    def slice_step(self, index: int, log2: bool = False) -> Tensor:
-        """Quantisation steps of a slice ``(1, C, 1, 1)``, or their log2."""
-        size = self._networks.fcn.slice_channels
-        steps = self._log2_step if log2 else self._steps
-        return steps[:, index * size:(index + 1) * size, None, None]
-
-    def next_slice(self) -> np.ndarray:
-        """Predict the next slice: sets ``mean``, returns the table of each of its symbols."""
-        index = len(self._decoded)
-        self.mean, log2_scale = self._networks.sce(index, self._context)
-        return entropy.scale_indexes(log2_scale - self.slice_step(index, log2=True)).cpu().numpy().ravel()
-
-    def take_slice(self, symbols: np.ndarray) -> None:
-        """Symbols of the slice that was predicted last."""
-        values = self._tensor(symbols).reshape(self.mean.shape) * self.slice_step(len(self._decoded))
-        self._append(to_grid(values + self.mean))
-
-    def coefficients(self) -> Tensor:
-        """All slices ``(1, latent, h, w)`` float32, missing ones as their predicted means."""
-        while len(self._decoded) < self._networks.fcn.slices:
-            self.next_slice()
-            self._append(self.mean)
-        return torch.cat(self._decoded, 1).float()
-
-    def _append(self, values: Tensor) -> None:
-        self._decoded.append(values)
-        self._context = torch.cat((self._context, values), 1)
-
-    def _tensor(self, symbols: np.ndarray) -> Tensor:
-        return torch.from_numpy(symbols.astype(np.float64)).to(self._device)
+def _highest(size: Callable[[int], int], max_bytes: int, low: int = 0) -> int:
+    """A quality near the highest whose size fits, by interpolated bisection; ``low`` is known to fit."""
+    high = entropy.QUALITIES
+    while high - low > 1 and size(low) < CLOSE * max_bytes:
+        # Sizes grow about exponentially with quality, so guess by their logarithms, never too near an end.
+        share = 0.5
+        if high < entropy.QUALITIES:
+            known = math.log(size(low)), math.log(size(high))
+            share = (math.log((1 + CLOSE) / 2 * max_bytes) - known[0]) / (known[1] - known[0])
+        middle = low + round((high - low) * min(max(share, 0.1), 0.9))
+        middle = min(max(middle, low + 1), high - 1)
+        low, high = (middle, high) if size(middle) <= max_bytes else (low, middle)
+    return low
 
 
 def _symbols(scaled: Tensor) -> np.ndarray:

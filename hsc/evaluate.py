@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from hsc import images, metrics
@@ -47,14 +48,42 @@ def evaluate(codec: Codec, paths: Sequence[Path], targets: Sequence[int], refine
     """
     scorer = metrics.FaceMetrics()
     for path in paths:
-        original = images.open_image(path)
-        if original.width != original.height:
-            raise ImageError(f"{path.name} is not square; align it first.")
-        if original.width != 1024:
-            original = original.resize((1024, 1024), Image.Resampling.LANCZOS)
+        original = _open(path)
         for target in targets:
             data = codec.encode(original, max_bytes=target, refine=refine)
             yield Result(path.name, target, len(data), scorer.compare(original, codec.decode(data)))
+
+
+def prefixes(
+    codec: Codec, paths: Sequence[Path], target: int, refine: int = REFINE
+) -> Iterator[list[tuple[int, float]]]:
+    """What every prefix of a file that ends with a layer is worth.
+
+    Yields:
+        For each picture, bytes and LPIPS-Alex at 1024 of 0 bytes, of S, and of each slice after it.
+    """
+    for path in paths:
+        picture = _open(path)
+        original = images.to_tensor(picture).to(codec.device)
+        data = codec.encode(picture, max_bytes=target, refine=refine)
+        ends = [0, *(layer.end for layer in codec.parse(data).layers)]
+        with torch.no_grad():
+            seen = codec.lpips.features(original)
+            yield [
+                (end, codec.lpips.distance(seen, codec.lpips.features(
+                    images.to_tensor(codec.decode(data[:end])).to(codec.device))).item())
+                for end in ends
+            ]
+
+
+def _open(path: Path) -> Image.Image:
+    """A square picture at 1024 px."""
+    original = images.open_image(path)
+    if original.width != original.height:
+        raise ImageError(f"{path.name} is not square; align it first.")
+    if original.width != 1024:
+        original = original.resize((1024, 1024), Image.Resampling.LANCZOS)
+    return original
 
 
 def summary(results: Sequence[Result]) -> list[dict[str, float | int | None]]:

@@ -68,12 +68,14 @@ class StyledConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.noise = nn.Parameter(torch.zeros(1, 1, size, size))
 
-    def forward(self, features: Tensor, code: Tensor) -> Tensor:
+    def forward(self, features: Tensor, code: Tensor, corner: tuple[int, int] = (0, 0)) -> Tensor:
+        """``corner``: row and column of the features in the whole picture, where they are a cut-out of it."""
         features = features * self.style(code)
         if self.depthwise is not None:
             features = F.conv2d(features, self.depthwise, padding=1, groups=len(self.depthwise))
         features = F.conv2d(features, self.weight, self.bias, padding=self.weight.shape[-1] // 2)
-        return F.leaky_relu(features + self.noise, 0.2)
+        (top, left), (height, width) = corner, features.shape[2:]
+        return F.leaky_relu(features + self.noise[..., top:top + height, left:left + width], 0.2)
 
 
 class SynthesisBlock(nn.Module):
@@ -85,9 +87,10 @@ class SynthesisBlock(nn.Module):
         self.conv1 = StyledConvolution(inputs // 4, outputs, size)
         self.conv2 = StyledConvolution(outputs, outputs, size)
 
-    def forward(self, features: Tensor, code1: Tensor, code2: Tensor) -> Tensor:
+    def forward(self, features: Tensor, code1: Tensor, code2: Tensor, corner: tuple[int, int] = (0, 0)) -> Tensor:
         features = inverse_haar(features * self.up(code1))
-        return self.conv2(self.conv1(features, code1), code2)
+        corner = (2 * corner[0], 2 * corner[1])
+        return self.conv2(self.conv1(features, code1, corner), code2, corner)
 
 
 class ImageHead(nn.Module):
@@ -148,20 +151,30 @@ class Generator(nn.Module):
         weights.load_state(generator, weights.read(path or weights.generator_path()))
         return generator.eval().requires_grad_(False)
 
-    def prefix(self, codes: Tensor, level: int, features: Tensor | None = None, start: int = 0) -> Tensor:
+    def prefix(
+        self, codes: Tensor, level: int, features: Tensor | None = None, start: int = 0,
+        corner: tuple[int, int] = (0, 0),
+    ) -> Tensor:
         """G_s: style codes ``(B, 16, 512)`` to features at ``level``.
 
-        With ``features`` at level ``start``, only the blocks between the two levels run.
+        With ``features`` at level ``start``, only the blocks between the two levels run. ``corner``: as in
+        :meth:`suffix`.
         """
         if features is None:
             features = self.conv1(self.input.expand(len(codes), -1, -1, -1), codes[:, 0])
         for index in range(start, level):
-            features = self.blocks[index](features, codes[:, 1 + 2 * index], codes[:, 2 + 2 * index])
+            scale = 2 ** (index - start)
+            place = (corner[0] * scale, corner[1] * scale)
+            features = self.blocks[index](features, codes[:, 1 + 2 * index], codes[:, 2 + 2 * index], place)
         return features
 
-    def suffix(self, features: Tensor, codes: Tensor, level: int) -> Tensor:
-        """G_l: features at ``level`` and style codes ``(B, 16, 512)`` to the picture ``(B, 3, 1024, 1024)``."""
-        features = self.prefix(codes, len(self.blocks), features, level)
+    def suffix(self, features: Tensor, codes: Tensor, level: int, corner: tuple[int, int] = (0, 0)) -> Tensor:
+        """G_l: features at ``level`` and style codes ``(B, 16, 512)`` to the picture ``(B, 3, 1024, 1024)``.
+
+        A cut-out of the features ``(B, C, h, w)``, whose first row and column are ``corner``, gives that part of the
+        picture; only the outermost two rows and columns of features feel that the rest is missing.
+        """
+        features = self.prefix(codes, len(self.blocks), features, level, corner)
         return self.to_img(features, codes[:, LAYERS - 1])
 
     def forward(self, codes: Tensor) -> Tensor:

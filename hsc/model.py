@@ -6,7 +6,9 @@ Everything between symbols and entropy parameters runs in exact arithmetic (floa
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Mapping
+
+from torch import Tensor, nn
 
 from hsc.networks import (
     FeatureCompressionNetwork,
@@ -15,16 +17,47 @@ from hsc.networks import (
     SemanticContextEncoder,
 )
 
-LEVEL = 2
-"""Generator level of F: the input of block 2, 512x16x16."""
+FIRST_LEVEL = 2
+"""Generator level of the coarsest F: the input of block 2, 512x16x16."""
+LATENTS, SLICES = (192, 96, 48), (8, 4, 2)
+"""Channels of symbols, and slices they are cut into, for each level of F from the coarsest."""
 
 
 class HSCNetworks(nn.Module):
-    """GIE, SCN, FCN and SCE of HSC (arXiv 2502.16799), for one feature level."""
+    """GIE, SCN, and for each level of F an FCN and an SCE (HSC, arXiv 2502.16799).
 
-    def __init__(self) -> None:
+    Args:
+        levels: levels of F that are coded, 1 to 3: 16x16, then 32x32, then 64x64 as well.
+    """
+
+    def __init__(self, levels: int = 1) -> None:
         super().__init__()
-        self.gie = GeneralInversionEncoder()
+        if not 1 <= levels <= len(LATENTS):
+            raise ValueError(f"There are 1 to {len(LATENTS)} levels of F, not {levels}.")
+        self.gie = GeneralInversionEncoder(levels)
         self.scn = SemanticCompressionNetwork()
-        self.fcn = FeatureCompressionNetwork()
-        self.sce = SemanticContextEncoder(slices=self.fcn.slices, slice_channels=self.fcn.slice_channels)
+        self.fcn = nn.ModuleList(
+            FeatureCompressionNetwork(latent=LATENTS[i], slices=SLICES[i]) for i in range(levels)
+        )
+        self.sce = nn.ModuleList(
+            SemanticContextEncoder(
+                size=2 ** (FIRST_LEVEL + 1 + i), slices=SLICES[i], slice_channels=LATENTS[i] // SLICES[i],
+                coarser=LATENTS[i - 1] if i else 0,
+            )
+            for i in range(levels)
+        )
+
+    @classmethod
+    def for_state(cls, state: Mapping[str, Tensor]) -> HSCNetworks:
+        """Networks with as many levels as a state dictionary has; nothing is loaded."""
+        return cls(len({name.split(".")[1] for name in state if name.startswith("fcn.")}))
+
+    @property
+    def levels(self) -> range:
+        """Generator levels of F, coarse to fine."""
+        return range(FIRST_LEVEL, FIRST_LEVEL + len(self.fcn))
+
+    @property
+    def layers(self) -> int:
+        """Layers of a complete file: S and all slices."""
+        return 1 + sum(fcn.slices for fcn in self.fcn)

@@ -14,16 +14,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hsc import entropy, images
-from hsc.model import LEVEL
-from hsc.networks.gain import round_through
-from hsc.preview import PREVIEW_SIZE
+from hsc import entropy, images, window
+from hsc.generator import SIZE
+from hsc.preview import PREVIEW_LEVEL, PREVIEW_SIZE
+from hsc.soft import quantise
 
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
 RATE_WEIGHT, RATE_SPAN = 6e-4, 5.0
 """A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)``, as in training."""
+TEXTURE_WEIGHT = 1.5
+"""Of LPIPS through a full-resolution window, beside L1 and LPIPS of the preview; as in training."""
+WINDOW = 24
+"""Side of that window, see :mod:`hsc.window`."""
 LEARNING_RATE = 0.1
 """Of Adam, in quantisation steps."""
 
@@ -46,56 +50,46 @@ def refine(
     """
     from hsc.codec import Latents
 
-    networks = codec.networks
+    networks, generator, lpips = codec.networks, codec.generator, codec.lpips
+    large = images.to_tensor(image, SIZE).to(codec.device)
     target = images.to_tensor(image, PREVIEW_SIZE).to(codec.device)
-    lpips = codec.lpips
+    seen = lpips.features(target)
     q = torch.tensor([[quality / entropy.QUALITIES]], device=codec.device)
-    semantic_step = networks.scn.step(q)
-    log2_step = networks.fcn.step.log2(q)[:, :, None, None]
-    step = torch.exp2(log2_step)
     weight = RATE_WEIGHT * 2 ** (-RATE_SPAN * q.item())
-    with torch.no_grad():
-        seen = lpips.features(target)
-        s_hat = networks.scn.decode((latents.semantics / semantic_step).round() * semantic_step)
-        start = latents.features(codec.generator.prefix(s_hat, LEVEL)) / step
+    semantic_step = networks.scn.step(q)
+    feature_steps = [fcn.step(q)[:, :, None, None] for fcn in networks.fcn]
+    starts: list[Tensor] = []
+
+    def remember(to_coefficients: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        def run(base: Tensor) -> Tensor:
+            starts.append(to_coefficients(base))
+            return starts[-1]
+        return run
+
+    quantise(networks, generator.prefix, latents.semantics, [remember(each) for each in latents.features], q)
     with torch.enable_grad():
         # In units of quantisation steps, so that one learning rate serves all channels.
         s = (latents.semantics / semantic_step).detach().clone().requires_grad_(True)
-        y = start.clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([s, y], lr=LEARNING_RATE, betas=(0.8, 0.95))
+        ys = [(y / step).detach().clone().requires_grad_(True) for y, step in zip(starts, feature_steps)]
+        optimizer = torch.optim.Adam([s, *ys], lr=LEARNING_RATE, betas=(0.8, 0.95))
         for index in range(steps):
-            codes = networks.scn.decode(round_through(s) * semantic_step)
-            base = codec.generator.prefix(codes, LEVEL)
-            context = networks.sce.start(round_through(s) * semantic_step, q)
-            y_hat, bits = _predict(networks, y, context, step, log2_step)
-            feature = networks.fcn.decode(y_hat, base)
-            picture = codec.preview.render(codec.generator, feature, codes, LEVEL)
+            features = [lambda _, y=y, step=step: y * step for y, step in zip(ys, feature_steps)]
+            coded = quantise(networks, generator.prefix, s * semantic_step, features, q)
+            middle = generator.prefix(coded.codes, PREVIEW_LEVEL, coded.features[-1], networks.levels[-1])
+            picture = codec.preview(middle, coded.codes)
             distortion = (picture - target).abs().mean() + lpips.distance(lpips.features(picture), seen).mean()
+            place = window.corner(index, WINDOW)
+            part = window.render(generator, middle, coded.codes, place, WINDOW)
+            through = lpips(part, window.cut(large, place, WINDOW))
             # S has no cheap differentiable rate here; a symbol costs about a bit for each doubling.
             semantic_bits = torch.log2(1 + s.abs()).sum()
-            loss = distortion + weight * (bits + semantic_bits) / 8
+            loss = (
+                distortion + TEXTURE_WEIGHT * through.mean() + weight * (coded.bits.sum() + semantic_bits) / 8
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             if progress:
                 progress(index + 1, steps)
-    features = (y * step).detach()
-    return Latents((s * semantic_step).detach(), lambda _: features)
-
-
-def _predict(networks, y: Tensor, context: Tensor, step: Tensor, log2_step: Tensor) -> tuple[Tensor, Tensor]:
-    """Coefficients as the decoder will have them, and the bits of all slices."""
-    bits, decoded = torch.zeros((), device=y.device), []
-    for index, own in enumerate(y.chunk(networks.fcn.slices, 1)):
-        part = slice(index * own.shape[1], (index + 1) * own.shape[1])
-        mean, log2_scale = networks.sce(index, context)
-        offset = own - mean / step[:, part]
-        received = round_through(offset) * step[:, part] + mean
-        scale = torch.exp2((log2_scale - log2_step[:, part]).clamp(min=entropy.SCALE_MIN))
-        # Gaussian mass of a bin of width 1 around the symbol.
-        upper = torch.special.ndtr((0.5 - offset.abs()) / scale)
-        lower = torch.special.ndtr((-0.5 - offset.abs()) / scale)
-        bits = bits - torch.log2((upper - lower).clamp(min=1e-9)).sum()
-        decoded.append(received)
-        context = torch.cat((context, received), 1)
-    return torch.cat(decoded, 1), bits
+    values = [(y * step).detach() for y, step in zip(ys, feature_steps)]
+    return Latents((s * semantic_step).detach(), tuple(lambda _, value=value: value for value in values))

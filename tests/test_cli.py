@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from hsc import cli, codec
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -22,6 +24,10 @@ def hsc(*words: object) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def golden() -> Path:
     return REPOSITORY / "tests" / "golden" / "middle.hsc"
+
+
+def test_the_default_of_refinement_is_the_codecs():
+    assert cli.REFINE == codec.REFINE
 
 
 def test_photo_to_file_and_back_into_the_photo(tmp_path, wild):

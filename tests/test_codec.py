@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 import hsc
-from hsc import bitstream, entropy
+from hsc import bitstream, entropy, soft
 from hsc.codec import MODEL_ID, _symbols
 from hsc.errors import BitstreamError, HSCError
-from hsc.model import LEVEL
+from hsc.model import FIRST_LEVEL, HSCNetworks
 from hsc.train.data import sample_codes
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -29,7 +29,7 @@ def codec() -> hsc.Codec:
 def face(codec) -> Image.Image:
     """A synthetic face, so that these tests run everywhere."""
     codes = sample_codes(codec.generator, 1, torch.Generator().manual_seed(5), mixing=0)
-    return codec.render(hsc.Semantics(codes, codec.generator.prefix(codes, LEVEL)))
+    return codec.render(codec.semantics(codes))
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,8 @@ def test_entropy_parameters_do_not_depend_on_the_batch(codec, name):
     results = []
     for batch in (1, 8):
         semantics = entropy_grid(torch.from_numpy(symbols[0].astype(np.float64))[None] * step)
-        context = networks.sce.start(semantics.expand(batch, -1), quality.expand(batch, -1))
-        results.append(networks.sce(0, context))
+        context = networks.sce[0].start(semantics.expand(batch, -1), quality.expand(batch, -1))
+        results.append(networks.sce[0](0, context))
     for one, eight in zip(*results):
         assert torch.equal(one.expand_as(eight), eight)
 
@@ -101,11 +101,24 @@ def test_rate_control_hits_the_size(codec, face, size):
     assert len(data) >= 0.9 * min(size, full)
 
 
+def test_training_sees_what_the_decoder_has(codec, face):
+    """The differentiable path gives the features of the real one, and about its bytes."""
+    quality = 160
+    latents = codec.latents(*codec.invert(face))
+    real = codec.parse(codec.encode(face, quality=quality, refine=0))
+    q = torch.tensor([[quality / entropy.QUALITIES]])
+    coded = soft.quantise(codec.networks, codec.generator.prefix, latents.semantics, latents.features, q)
+    torch.testing.assert_close(coded.codes, real.codes, atol=0.02, rtol=0)
+    distance = (coded.features[0] - real.features[0]).square().mean()
+    assert distance < 0.03 * real.features[0].square().mean()
+    assert float(coded.bits.sum()) / 8 == pytest.approx(sum(layer.bytes for layer in real.layers[1:]), rel=0.05)
+
+
 def test_more_bytes_code_the_features_better(codec, face):
     """What the decoder has comes closer to what the encoder found."""
-    _, feature = codec.invert(face)
+    _, (feature, *_) = codec.invert(face)
     errors = [
-        float((codec.parse(codec.encode(face, quality=quality)).feature - feature).square().mean())
+        float((codec.parse(codec.encode(face, quality=quality)).features[0] - feature).square().mean())
         for quality in (0, 128, 255)
     ]
     assert errors[0] > errors[1] > errors[2]
@@ -134,13 +147,43 @@ def test_no_bytes_give_the_mean_face(codec):
     semantics = codec.parse(b"")
     mean = codec.networks.scn.mean.expand(1, 16, -1)
     assert torch.equal(semantics.codes, mean)
-    assert torch.equal(semantics.feature, codec.generator.prefix(mean, LEVEL))
+    assert torch.equal(semantics.features[0], codec.generator.prefix(mean, FIRST_LEVEL))
 
 
 def test_semantics_alone_give_the_generators_own_features(codec, data):
     end = codec.parse(data).layers[0].end
     semantics = codec.parse(data[:end])
-    assert torch.equal(semantics.feature, codec.generator.prefix(semantics.codes, LEVEL))
+    assert torch.equal(semantics.features[0], codec.generator.prefix(semantics.codes, FIRST_LEVEL))
+
+
+@pytest.fixture(scope="module")
+def two_levels(codec) -> hsc.Codec:
+    """A codec with a second level of F whose networks have learned nothing yet."""
+    torch.manual_seed(0)
+    networks = HSCNetworks(levels=2)
+    networks.load_state_dict(codec.networks.state_dict() | {
+        name: value for name, value in networks.state_dict().items() if name not in codec.networks.state_dict()
+    })
+    for sce in networks.sce[1:]:
+        torch.nn.init.normal_(sce.second[0].weight, std=0.05)
+    return hsc.Codec(codec.generator, networks.eval().requires_grad_(False), codec.tables, codec.preview)
+
+
+def test_a_second_level_decodes_from_any_prefix(two_levels, face):
+    data = two_levels.encode(face, quality=200, refine=0)
+    whole = two_levels.parse(data)
+    assert [layer.name for layer in whole.layers] == ["S", *(f"F{i}" for i in range(1, 13))]
+    assert [feature.shape[-1] for feature in whole.features] == [16, 32]
+    sent = two_levels._quantise(two_levels.latents(*two_levels.invert(face)), whole.quality)
+    assert all(np.array_equal(found, expected) for found, expected in zip(whole.symbols, sent.symbols))
+    part = two_levels.parse(data[:whole.layers[8].end])
+    assert len(part.layers) == 9
+    assert torch.equal(part.features[0], whole.features[0])
+    after = two_levels.generator.prefix(part.codes, FIRST_LEVEL + 1, part.features[0], FIRST_LEVEL)
+    assert torch.equal(part.features[1], after)
+    assert two_levels.render(whole, 256).size == (256, 256)
+    more = two_levels.parse(data[:whole.layers[9].end])
+    assert not torch.equal(more.features[1], after)
 
 
 def test_every_flipped_byte_is_an_error(codec, data):
@@ -153,7 +196,9 @@ def test_every_flipped_byte_is_an_error(codec, data):
 
 def test_foreign_files_are_refused(codec, data):
     other = bitstream.BitstreamWriter(MODEL_ID + 1, 0).finish()
-    for bad, words in ((b"GIF89a" + bytes(20), "not an HSC file"), (other, f"needs model {MODEL_ID + 1}"),
+    for bad, words in ((b"GIF89a" + bytes(20), "not an HSC file"),
+                       (other, f"needs model {MODEL_ID + 1}, which is not known"),
+                       (bitstream.BitstreamWriter(1, 0).finish(), "which release 0.1 has"),
                        (data + b"x", "longer|says")):
         with pytest.raises(BitstreamError, match=words):
             codec.parse(bad)
@@ -191,7 +236,7 @@ def test_moving_there_and_back_restores_the_codes(codec, data):
     offset = 0.05 * torch.randn(16, 512, generator=torch.Generator().manual_seed(0))
     moved = codec.move(semantics, offset)
     back = codec.move(moved, -offset)
-    assert not torch.allclose(moved.feature, semantics.feature)
+    assert not torch.allclose(moved.features[0], semantics.features[0])
     torch.testing.assert_close(back.codes, semantics.codes, atol=1e-5, rtol=0)
 
 
@@ -200,7 +245,7 @@ def test_the_order_of_edits_does_not_matter(codec, data):
     one = codec.edit(semantics, {"smile": 0.5, "makeup": 0.8})
     other = codec.edit(semantics, {"makeup": 0.8, "smile": 0.5})
     torch.testing.assert_close(one.codes, other.codes, atol=1e-6, rtol=0)
-    torch.testing.assert_close(one.feature, other.feature, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(one.features[0], other.features[0], atol=1e-4, rtol=1e-4)
     assert codec.edit(semantics, {"smile": 0.0}) is semantics
 
 

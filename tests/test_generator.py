@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from hsc import weights
+from hsc import weights, window
 from hsc.generator import LATENT, LAYERS, Generator, inverse_haar
 from hsc.openvino_renderer import OpenVINORenderer
-from hsc.preview import PreviewHead
+from hsc.preview import PREVIEW_LEVEL, PreviewHead
 from hsc.train.preview import _haar
 
 
@@ -63,6 +63,20 @@ def test_prefix_and_suffix_make_the_whole(generator, codes, level):
     features = generator.prefix(codes[:1], level)
     assert features.shape == (1, 512, 4 * 2**level, 4 * 2**level)
     torch.testing.assert_close(generator.suffix(features, codes[:1], level), whole)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (31, 84)])
+def test_a_window_is_a_part_of_the_picture(generator, codes, corner):
+    features = generator.prefix(codes[:1], PREVIEW_LEVEL)
+    whole = window.cut(generator.suffix(features, codes[:1], PREVIEW_LEVEL), corner, 40)
+    assert whole.shape == (1, 3, 320, 320)
+    torch.testing.assert_close(window.render(generator, features, codes[:1], corner, 40), whole, atol=1e-4, rtol=0)
+
+
+def test_windows_cover_the_picture():
+    corners = np.array([window.corner(index, side=36) for index in range(64)])
+    assert corners.min() >= 0 and corners.max() < window.corners(36) == 89
+    assert len(np.unique(corners // 30, axis=0)) == 9
 
 
 def test_batch_equals_single(generator, codes):

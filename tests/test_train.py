@@ -13,11 +13,12 @@ from PIL import Image
 
 from hsc import entropy
 from hsc.generator import Generator
-from hsc.model import LEVEL, HSCNetworks
+from hsc.model import FIRST_LEVEL, HSCNetworks
 from hsc.networks.gain import round_through
+from hsc.soft import gaussian_bits
 from hsc.train.data import VALIDATION, Faces, load_faces, sample_codes, synthetic_pairs
 from hsc.train.export import gaussian_tables, semantic_tables
-from hsc.train.program import principal_components, principal_semantics
+from hsc.train.start import principal_components, principal_semantics
 from hsc.train.rate import RateModel
 
 
@@ -45,6 +46,8 @@ def test_shards_are_decoded_once_and_split_by_name(tmp_path):
     assert first.names == again.names == [f"some/{i}.png" for i in range(3)]
     assert np.array_equal(first.pictures, again.pictures)
     assert first.pictures[2, 0, 0].tolist() == [160, 0, 0]
+    assert first.detailed.tolist() == [0, 1, 2] and first.details.shape == (3, 512, 512, 3)
+    assert first.large(np.array([2])).shape == (1, 3, 1024, 1024)
     batch = first.batch(np.array([0, 2]), np.array([False, True]))
     assert batch.shape == (2, 3, 256, 256) and batch[0].max() == -1
 
@@ -61,8 +64,10 @@ def test_validation_pictures_are_fixed_by_their_names():
 
 
 def test_synthetic_pairs_hold_codes_and_features(generator):
-    codes, features = synthetic_pairs(generator, 8, LEVEL, torch.Generator().manual_seed(0))
-    own = generator.prefix(codes, LEVEL)
+    levels = (FIRST_LEVEL, FIRST_LEVEL + 1)
+    codes, (features, finer) = synthetic_pairs(generator, 8, levels, torch.Generator().manual_seed(0))
+    own = generator.prefix(codes, FIRST_LEVEL)
+    assert finer.shape == (8, 512, 32, 32)
     same = (features - own).abs().amax((1, 2, 3)) < 1e-5
     assert codes.shape == (8, 16, 512) and features.shape == own.shape
     assert 0 < same.sum() < 8
@@ -109,9 +114,9 @@ def test_finer_steps_cost_more_bits(rate):
 
 def test_gaussian_bits_are_those_of_the_normal_distribution(rate):
     zeros = torch.zeros(1, 1, 1, 1)
-    bits = rate.feature_bits(zeros, zeros, torch.full_like(zeros, 2.0), zeros)
-    expected = -np.log2(0.5 * 2 * 0.0987064)  # mass of N(0, 4^2) in [-1/2, 1/2] is 0.0995
-    assert abs(bits.item() - expected) < 0.05
+    expected = -np.log2(0.0994764)  # mass of N(0, 4^2) in [-1/2, 1/2]
+    for bits in (rate.slice_bits, gaussian_bits):
+        assert abs(bits(zeros, torch.full_like(zeros, 2.0)).item() - expected) < 1e-3
 
 
 def test_rounding_passes_the_gradient():

@@ -1,6 +1,7 @@
 """Semantic context encoder: what S^ and earlier slices say about the next slice of F (HSC, arXiv 2502.16799).
 
-Slice 1 is predicted from S^ alone, slice i from S^ and the slices before it; no hyperprior is sent. Channel-wise
+Slice 1 is predicted from S^ alone, slice i from S^ and the slices before it; no hyperprior is sent. A finer level also
+sees all slices of the level before. Channel-wise
 autoregression after Minnen and Singh, "Channel-wise Autoregressive Entropy Models", ICIP 2020. All layers are
 integer-exact at inference (see :mod:`hsc.networks.exact`).
 """
@@ -19,33 +20,47 @@ class SemanticContextEncoder(nn.Module):
 
     Args:
         semantics: coefficients of S^.
-        size: side of the symbols.
-        embedding: channels of the map that S^ is turned into.
+        size: side of the symbols, a multiple of 8.
+        embedding: channels of the 8x8 map that S^ is turned into.
         hidden: width of each slice's network.
+        coarser: channels of the level before, whose symbols have half the side; 0 for the coarsest level.
     """
+
+    EMBEDDED = 8
 
     def __init__(
         self, semantics: int = 768, size: int = 8, slices: int = 8, slice_channels: int = 24,
-        embedding: int = 16, hidden: int = 64,
+        embedding: int = 16, hidden: int = 64, coarser: int = 0,
     ) -> None:
         super().__init__()
         self.size = size
         self.hidden = ExactLinear(semantics, 128)
-        self.embed = ExactLinear(128, embedding * size * size)
+        self.embed = ExactLinear(128, embedding * self.EMBEDDED**2)
+        self.coarse = ExactConv2d(coarser, hidden) if coarser else None
         # One channel more: the quality, constant over the map.
         self.first = nn.ModuleList(
-            ExactConv2d(embedding + 1 + i * slice_channels, hidden) for i in range(slices)
+            ExactConv2d(embedding + 1 + (hidden if coarser else 0) + i * slice_channels, hidden) for i in range(slices)
         )
         self.second = nn.ModuleList(ExactConv2d(hidden, 2 * slice_channels) for _ in range(slices))
         for layer in self.second:
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def start(self, semantics: Tensor, quality: Tensor) -> Tensor:
-        """Coefficients of S^ ``(B, 768)`` and quality ``(B, 1)`` to the context of slice 1, ``(B, C, h, w)``."""
-        embedded = self.embed(F.relu(self.hidden(semantics))).reshape(len(semantics), -1, self.size, self.size)
-        plane = quality[:, :, None, None].expand(-1, -1, self.size, self.size)
-        return torch.cat((embedded, plane), 1)
+    def start(self, semantics: Tensor, quality: Tensor, coarser: Tensor | None = None) -> Tensor:
+        """The context of slice 1, ``(B, C, h, w)``.
+
+        Args:
+            semantics: coefficients of S^ ``(B, 768)``.
+            quality: ``(B, 1)``.
+            coarser: decoded coefficients of the level before ``(B, C, h / 2, w / 2)``, where there is one.
+        """
+        embedded = self.embed(F.relu(self.hidden(semantics))).unflatten(1, (-1, self.EMBEDDED, self.EMBEDDED))
+        # The nearest neighbour, so that exact values stay exact.
+        maps = [_enlarge(embedded, self.size // self.EMBEDDED)]
+        maps.append(quality[:, :, None, None].expand(-1, -1, self.size, self.size))
+        if self.coarse is not None:
+            maps.append(_enlarge(F.relu(self.coarse(coarser)), 2))
+        return torch.cat(maps, 1)
 
     def forward(self, index: int, context: Tensor) -> tuple[Tensor, Tensor]:
         """Context of slice ``index`` to its mean and log2 scale, each ``(B, slice channels, h, w)``.
@@ -53,3 +68,7 @@ class SemanticContextEncoder(nn.Module):
         The context of the next slice is this one with the decoded slice appended.
         """
         return self.second[index](F.relu(self.first[index](context))).chunk(2, 1)
+
+
+def _enlarge(maps: Tensor, factor: int) -> Tensor:
+    return maps.repeat_interleave(factor, 2).repeat_interleave(factor, 3)

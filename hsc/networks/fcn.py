@@ -1,4 +1,4 @@
-"""Feature compression network: the residual F - G_s(S^) <-> 192x8x8 symbols in slices (HSC, arXiv 2502.16799)."""
+"""Feature compression network: the residual F - G_s(S^) <-> symbols in slices (HSC, arXiv 2502.16799)."""
 
 from __future__ import annotations
 
@@ -51,9 +51,3 @@ class FeatureCompressionNetwork(nn.Module):
         """Dequantised coefficients ``(B, latent, h, w)`` and G_s(S^) to F^ ``(B, C, 2h, 2w)``."""
         condition = self.unfold(coefficients) + self.condition(base)
         return base + self.synthesis(coefficients) + self.synthesis_correction(condition)
-
-    def keep(self, coefficients: Tensor, means: Tensor, count: Tensor) -> Tensor:
-        """Nested dropout: slices from ``count`` ``(B,)`` on are replaced by their predicted means."""
-        index = torch.arange(coefficients.shape[1], device=coefficients.device) // self.slice_channels
-        kept = (index[None] < count[:, None])[:, :, None, None]
-        return torch.where(kept, coefficients, means)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hsc.generator import LATENT, LAYERS
+from hsc.generator import CHANNELS, LATENT, LAYERS
 
 
 class ResidualBlock(nn.Module):
@@ -33,12 +33,13 @@ class ResidualBlock(nn.Module):
 
 
 class GeneralInversionEncoder(nn.Module):
-    """A residual pyramid on the picture at 256 px, one head for S, one for F.
+    """A residual pyramid on the picture at 256 px, one head for S, one for each level of F.
 
     S goes through a bottleneck that all layers share, then one small map for each layer: linear heads of full width,
     one a layer, would be most of the encoder's parameters for no gain.
 
     Args:
+        levels: of F, from 16x16 up.
         width: channels at 16x16 and below.
         bottleneck: width that the S head passes through.
         rank: numbers that describe one layer's style code.
@@ -46,7 +47,7 @@ class GeneralInversionEncoder(nn.Module):
 
     SIZE = 256
 
-    def __init__(self, width: int = 160, bottleneck: int = 512, rank: int = 64) -> None:
+    def __init__(self, levels: int = 1, width: int = 160, bottleneck: int = 512, rank: int = 64) -> None:
         super().__init__()
         self.stem = nn.Conv2d(48, 64, 3, 1, 1)
         self.at64 = ResidualBlock(64, 64)
@@ -54,8 +55,13 @@ class GeneralInversionEncoder(nn.Module):
         self.at16 = nn.Sequential(ResidualBlock(128, width, 2), *(ResidualBlock(width, width) for _ in range(2)))
         self.at8 = nn.Sequential(ResidualBlock(width, width, 2), ResidualBlock(width, width))
         self.global_ = nn.Linear(width * 4, width)
-        self.to_f = nn.Sequential(
-            ResidualBlock(width, width), nn.GroupNorm(8, width), nn.ReLU(), nn.Conv2d(width, 512, 1)
+        widths = (width, 128, 64)[:levels]
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(coarse, fine, 1) for coarse, fine in zip(widths, widths[1:])
+        )
+        self.to_f = nn.ModuleList(
+            nn.Sequential(ResidualBlock(own, own), nn.GroupNorm(8, own), nn.ReLU(), nn.Conv2d(own, channels, 1))
+            for own, channels in zip(widths, CHANNELS[1:])
         )
         self.s_norm = nn.GroupNorm(8, width)
         self.s_hidden = nn.Linear(width * 16, bottleneck)
@@ -63,11 +69,17 @@ class GeneralInversionEncoder(nn.Module):
         self.s_basis = nn.Parameter(torch.randn(LAYERS, rank, LATENT) * 0.05)
         self.register_buffer("mean", torch.zeros(LATENT))
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Aligned face ``(B, 3, 256, 256)`` in [-1, 1] to S ``(B, 16, 512)`` and F ``(B, 512, 16, 16)``."""
-        at16 = self.at16(self.at32(self.at64(self.stem(F.pixel_unshuffle(image, 4)))))
-        at8 = self.at8(at16)
-        return self.semantics(self.evidence(at8)), self.middle(at16, at8)
+    def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Aligned face ``(B, 3, 256, 256)`` in [-1, 1] to S ``(B, 16, 512)`` and F, ``(B, 512, 16, 16)`` and finer."""
+        *pyramid, at8 = self.pyramid(image)
+        return self.semantics(self.evidence(at8)), self.middle(pyramid, at8)
+
+    def pyramid(self, image: Tensor) -> list[Tensor]:
+        """Activations at 64x64, 32x32, 16x16 and 8x8."""
+        at64 = self.at64(self.stem(F.pixel_unshuffle(image, 4)))
+        at32 = self.at32(at64)
+        at16 = self.at16(at32)
+        return [at64, at32, at16, self.at8(at16)]
 
     def evidence(self, at8: Tensor) -> Tensor:
         """What the S head sees: activations at 8x8, pooled to 4x4, ``(B, 16 * width)``."""
@@ -78,8 +90,17 @@ class GeneralInversionEncoder(nn.Module):
         coordinates = self.s_layers(self.s_hidden(evidence)).unflatten(1, (LAYERS, -1))
         return self.mean + torch.einsum("blr,lrc->blc", coordinates, self.s_basis)
 
-    def middle(self, at16: Tensor, at8: Tensor) -> Tensor:
-        """The F head: ``(B, 512, 16, 16)``."""
-        pooled = F.adaptive_avg_pool2d(at8, 2).flatten(1)
-        context = F.interpolate(at8, scale_factor=2, mode="bilinear") + self.global_(pooled)[:, :, None, None]
-        return self.to_f(at16 + context)
+    def middle(self, pyramid: list[Tensor], at8: Tensor) -> list[Tensor]:
+        """The F heads: each level sees its own activations and, from above, all coarser ones."""
+        context = _double(at8) + self.global_(F.adaptive_avg_pool2d(at8, 2).flatten(1))[:, :, None, None]
+        features = []
+        for index, head in enumerate(self.to_f):
+            if index:
+                context = self.lateral[index - 1](_double(context))
+            context = pyramid[-1 - index] + context
+            features.append(head(context))
+        return features
+
+
+def _double(features: Tensor) -> Tensor:
+    return F.interpolate(features, scale_factor=2, mode="bilinear")

@@ -1,7 +1,8 @@
 """Faces to train on: real ones from tar shards, synthetic ones from the generator.
 
 Shards are tar files of aligned faces (any size, any format Pillow reads). They are decoded once into one array of
-256 px pictures. 200 pictures, chosen by a hash of shard and member name, are kept out for validation.
+256 px pictures, and one of 512 px for those that have as many. 200 pictures, chosen by a hash of shard and member name,
+are kept out for validation.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,8 @@ from hsc.generator import LATENT, LAYERS, Generator
 VALIDATION = 200
 """Pictures kept out of training."""
 SIZE = 256
+DETAIL = 512
+"""Side of the pictures that teach texture."""
 
 
 def sample_codes(generator: Generator, count: int, random: torch.Generator, mixing: float = 0.5) -> Tensor:
@@ -38,10 +42,19 @@ def sample_codes(generator: Generator, count: int, random: torch.Generator, mixi
 
 @dataclass
 class Faces:
-    """Aligned faces: ``pictures`` uint8 ``(N, 256, 256, 3)``, ``names`` ``"shard/member"``, and what is kept out."""
+    """Aligned faces, and what of them is kept out.
+
+    Attributes:
+        pictures: uint8 ``(N, 256, 256, 3)``.
+        names: ``"shard/member"``.
+        details: uint8 ``(M, 512, 512, 3)``, the faces that have as many pixels.
+        detailed: which those are, ``(M,)``, sorted.
+    """
 
     pictures: np.ndarray
     names: list[str]
+    details: np.ndarray = field(default_factory=lambda: np.empty((0, DETAIL, DETAIL, 3), np.uint8))
+    detailed: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def held_out(self) -> np.ndarray:
@@ -57,9 +70,19 @@ class Faces:
     def batch(self, indexes: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
         """``(B, 3, 256, 256)`` float32 in [-1, 1]; ``flip`` ``(B,)`` bool mirrors left and right."""
         pictures = torch.from_numpy(self.pictures[indexes]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        if flip is not None:
-            pictures = torch.where(torch.from_numpy(flip)[:, None, None, None], pictures.flip(3), pictures)
+        return _mirror(pictures, flip)
+
+    def large(self, indexes: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
+        """Some of :attr:`detailed` enlarged to ``(B, 3, 1024, 1024)`` float32 in [-1, 1]."""
+        pictures = torch.from_numpy(self.details[np.searchsorted(self.detailed, indexes)])
+        pictures = _mirror(pictures.permute(0, 3, 1, 2).float() / 127.5 - 1, flip)
+        return F.interpolate(pictures, scale_factor=2, mode="bicubic").clamp(-1, 1)
+
+
+def _mirror(pictures: Tensor, flip: np.ndarray | None) -> Tensor:
+    if flip is None:
         return pictures
+    return torch.where(torch.from_numpy(flip)[:, None, None, None], pictures.flip(3), pictures)
 
 
 def load_faces(shards: list[Path], cache: Path) -> Faces:
@@ -72,39 +95,57 @@ def load_faces(shards: list[Path], cache: Path) -> Faces:
                 if member.isfile() and not member.name.endswith(".txt"):
                     names.append(f"{shard.stem}/{member.name}")
                     payloads.append(archive.extractfile(member).read())
-    target = cache / f"faces-{hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:12]}.npy"
+    digest = hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:12]
+    detailed = np.array([i for i, payload in enumerate(payloads) if _side(payload) >= DETAIL], np.int64)
+    pictures = _decode_all(payloads, SIZE, cache / f"faces-{digest}.npy")
+    details = _decode_all([payloads[i] for i in detailed], DETAIL, cache / f"details-{digest}.npy")
+    return Faces(pictures, names, details, detailed)
+
+
+def _decode_all(payloads: list[bytes], size: int, target: Path) -> np.ndarray:
+    """Image files to one array ``(N, size, size, 3)``, kept in ``target``."""
     if not target.exists():
-        pictures = np.empty((len(names), SIZE, SIZE, 3), np.uint8)
+        pictures = np.empty((len(payloads), size, size, 3), np.uint8)
         with ThreadPoolExecutor() as pool:
-            for index, picture in enumerate(pool.map(_decode, payloads, chunksize=64)):
+            for index, picture in enumerate(pool.map(lambda payload: _decode(payload, size), payloads)):
                 pictures[index] = picture
         partial = target.with_suffix(".part.npy")
         np.save(partial, pictures)
         partial.replace(target)
-    return Faces(np.load(target, mmap_mode="r"), names)
+    # An empty file cannot be mapped.
+    return np.load(target, mmap_mode="r" if payloads else None)
 
 
-def _decode(payload: bytes) -> np.ndarray:
+def _side(payload: bytes) -> int:
+    with Image.open(io.BytesIO(payload)) as image:
+        return image.width
+
+
+def _decode(payload: bytes, size: int) -> np.ndarray:
     image = Image.open(io.BytesIO(payload)).convert("RGB")
     # Box when it is an exact halving, else Lanczos; enlarging is bicubic.
-    method = Image.Resampling.BOX if image.width == 2 * SIZE else Image.Resampling.LANCZOS
-    if image.width < SIZE:
+    method = Image.Resampling.BOX if image.width == 2 * size else Image.Resampling.LANCZOS
+    if image.width < size:
         method = Image.Resampling.BICUBIC
-    return np.asarray(image if image.width == SIZE else image.resize((SIZE, SIZE), method))
+    return np.asarray(image if image.width == size else image.resize((size, size), method))
 
 
 @torch.no_grad()
 def synthetic_pairs(
-    generator: Generator, count: int, level: int, random: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Style codes ``(count, 16, 512)`` and features at ``level`` that need not be those of the codes.
+    generator: Generator, count: int, levels: Sequence[int], random: torch.Generator
+) -> tuple[Tensor, list[Tensor]]:
+    """Style codes ``(count, 16, 512)`` and features at each level that need not be those of the codes.
 
     Half of the features are blended with another face's under a smooth random mask, so that an encoder must read F
     from the picture and cannot infer it from S.
     """
     codes = sample_codes(generator, count, random)
-    features = generator.prefix(codes, level)
-    mask = torch.sigmoid(4 * F.interpolate(torch.randn(count, 1, 4, 4, generator=random), size=features.shape[-1],
-                                           mode="bicubic"))
-    mask = mask.to(features) * (torch.rand(count, 1, 1, 1, generator=random) < 0.5).to(features)
-    return codes, features + mask * (features.roll(1, 0) - features)
+    features, before = [], ()
+    for level in levels:
+        own = generator.prefix(codes, level, *before)
+        mask = torch.sigmoid(4 * F.interpolate(torch.randn(count, 1, 4, 4, generator=random), size=own.shape[-1],
+                                               mode="bicubic"))
+        mask = mask.to(own) * (torch.rand(count, 1, 1, 1, generator=random) < 0.5).to(own)
+        features.append(own + mask * (own.roll(1, 0) - own))
+        before = features[-1], level
+    return codes, features

@@ -22,13 +22,15 @@ HALF_WIDTH = 1500
 
 def export(checkpoint: Path, folder: Path) -> list[Path]:
     """Write ``encoder.safetensors`` (GIE) and ``codec.safetensors`` (all else) from a training checkpoint."""
-    model = nn.ModuleDict({"networks": HSCNetworks(), "rate": RateModel()})
     state = load_file(checkpoint)
+    prefix = "networks."
+    networks = HSCNetworks.for_state({name[len(prefix):]: value for name, value in state.items()
+                                      if name.startswith(prefix)})
+    model = nn.ModuleDict({"networks": networks, "rate": RateModel()})
     model.load_state_dict({name: state[name] for name in model.state_dict()})
-    networks = HSCNetworks()
     # Tables must be made from the very numbers that will be shipped.
     half = {name: value.half() if value.is_floating_point() else value
-            for name, value in model["networks"].state_dict().items()}
+            for name, value in networks.state_dict().items()}
     networks.load_state_dict({name: value.float() if value.is_floating_point() else value
                               for name, value in half.items()})
     encoder = {name: value for name, value in half.items() if name.startswith("gie.")}

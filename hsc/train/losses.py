@@ -16,7 +16,7 @@ class PictureLoss(nn.Module):
     identity a fraction of them.
     """
 
-    WEIGHTS = {"l1": 1.0, "lpips": 1.0, "identity": 0.3}
+    WEIGHTS = {"l1": 1.0, "lpips": 1.0, "identity": 0.5}
 
     def __init__(self, precision: torch.dtype = torch.bfloat16) -> None:
         super().__init__()
@@ -43,6 +43,12 @@ class PictureLoss(nn.Module):
     def total(self, terms: dict[str, Tensor]) -> Tensor:
         """Weighted sum ``(B,)``."""
         return sum(self.WEIGHTS[name] * value for name, value in terms.items())
+
+    def lpips_only(self, picture: Tensor, original: Tensor) -> Tensor:
+        """LPIPS of two pictures ``(B, 3, H, W)`` of any size: ``(B,)``."""
+        with torch.autocast(picture.device.type, self.precision):
+            seen, expected = self.lpips.features(picture), self.lpips.features(original)
+        return self.lpips.distance(seen, expected)
 
     def _see(self, picture: Tensor) -> tuple[list[Tensor], Tensor]:
         """LPIPS features and identity embedding; convolutions in reduced precision, the rest in float32."""

@@ -48,10 +48,6 @@ class RateModel(nn.Module):
         mass = self.probability(by_channel(values), by_channel(step.expand_as(values)))
         return -mass.log2().reshape(channels, batch, -1).sum((0, 2))
 
-    def feature_bits(self, values: Tensor, means: Tensor, log2_scale: Tensor, log2_step: Tensor) -> Tensor:
-        """Noisy coefficients ``(B, C, h, w)`` to bits of every symbol, same shape."""
-        step = torch.exp2(log2_step)
-        scale = torch.exp2(log2_scale - log2_step)
-        mass = self.gaussian._likelihood((values - means) / step, scale)
-        return -mass.clamp(min=1e-9).log2()
-
+    def slice_bits(self, offset: Tensor, log2_scale: Tensor) -> Tensor:
+        """Bits of symbols whose noisy distance from the mean is ``offset``, all in quantisation steps, same shape."""
+        return -self.gaussian._likelihood(offset, torch.exp2(log2_scale)).clamp(min=1e-9).log2()

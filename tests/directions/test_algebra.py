@@ -9,6 +9,7 @@ import pytest
 
 import directions
 from hsc import bitstream
+from hsc.codec import MODEL_ID
 from hsc.errors import DirectionError
 
 
@@ -69,7 +70,7 @@ def test_edits_survive_the_file():
     data = bitstream.BitstreamWriter(1, 0).finish()
     edited = bitstream.append_edits(data, edits)
     assert len(edited) == len(data) + 2 + 3 * 2
-    assert directions.from_ids(bitstream.BitstreamReader(edited, model_id=1).edits) == {
+    assert directions.from_ids(bitstream.BitstreamReader(edited, model_id=MODEL_ID).edits) == {
         "smile": 0.75,
         "makeup": -0.25,
     }

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 import hsc
-from hsc.model import LEVEL
 from hsc.train.data import sample_codes
 
 FOLDER = Path(__file__).parent
@@ -22,7 +21,7 @@ def main() -> None:
     codec = hsc.Codec.load()
     for name, (seed, rate) in FILES.items():
         codes = sample_codes(codec.generator, 1, torch.Generator().manual_seed(seed), mixing=0)
-        face = codec.render(hsc.Semantics(codes, codec.generator.prefix(codes, LEVEL)))
+        face = codec.render(codec.semantics(codes))
         data = codec.encode(face, **rate)
         (FOLDER / f"{name}.hsc").write_bytes(data)
         semantics = codec.parse(data)

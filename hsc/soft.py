@@ -1,0 +1,107 @@
+"""The coded path with gradients: what the decoder will have, and about how many bits it takes.
+
+The same steps as :mod:`hsc.layers`, in ordinary float32, on batches, with rounding that gradients pass through.
+Training and refinement minimise rate and distortion through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hsc import entropy
+from hsc.model import HSCNetworks
+from hsc.networks import FeatureCompressionNetwork, SemanticContextEncoder
+from hsc.networks.gain import round_through
+
+Prefix = Callable[..., Tensor]
+"""As :meth:`hsc.generator.Generator.prefix`."""
+
+
+@dataclass(frozen=True)
+class SoftCoded:
+    """What a batch of latents becomes.
+
+    Attributes:
+        codes: S^ ``(B, 16, 512)``.
+        features: F^ at each level.
+        bases: what the generator makes of everything before each level.
+        bits: of every slice, ``(B, slices of all levels)``.
+    """
+
+    codes: Tensor
+    features: list[Tensor]
+    bases: list[Tensor]
+    bits: Tensor
+
+
+def gaussian_bits(offset: Tensor, log2_scale: Tensor) -> Tensor:
+    """Bits of symbols whose distance from the mean is ``offset``, all in quantisation steps."""
+    scale = torch.exp2(log2_scale.clamp(min=entropy.SCALE_MIN))
+    # By symmetry, on the side where both values of the normal distribution are small and exact.
+    upper = torch.special.ndtr((0.5 - offset.abs()) / scale)
+    lower = torch.special.ndtr((-0.5 - offset.abs()) / scale)
+    return -torch.log2((upper - lower).clamp(min=1e-9))
+
+
+def quantise(
+    networks: HSCNetworks, prefix: Prefix, semantics: Tensor, features: Sequence[Callable[[Tensor], Tensor]],
+    quality: Tensor, count: Tensor | None = None, noise: bool = False,
+    slice_bits: Callable[[Tensor, Tensor], Tensor] = gaussian_bits,
+) -> SoftCoded:
+    """Code a batch softly.
+
+    Args:
+        prefix: G_s.
+        semantics: coefficients of S before quantisation, ``(B, 768)``.
+        features: for each level, bases ``(B, 512, h, w)`` to coefficients of F before quantisation.
+        quality: ``(B, 1)`` in [0, 1].
+        count: slices that are received, ``(B,)``; all where None. Others are their predicted means, for the picture
+            and as context alike; a level without any is its base.
+        noise: estimate bits from uniform noise instead of rounding (Ballé et al., 2017).
+        slice_bits: offsets and log2 scales, in steps, to bits of every symbol.
+    """
+    step = networks.scn.step(quality)
+    semantics = round_through(semantics / step) * step
+    codes = networks.scn.decode(semantics)
+    found, bases, bits, coarser, first = [], [], [], None, 0
+    for index, (level, fcn, sce) in enumerate(zip(networks.levels, networks.fcn, networks.sce)):
+        bases.append(prefix(codes, level, found[-1], networks.levels[index - 1]) if index else prefix(codes, level))
+        log2_step = fcn.step.log2(quality)[:, :, None, None]
+        context = sce.start(semantics, quality, coarser)
+        received = None if count is None else count - first
+        coarser, own = code_slices(
+            fcn, sce, features[index](bases[-1]), context, log2_step, received, noise, slice_bits
+        )
+        bits += own
+        feature = fcn.decode(coarser, bases[-1])
+        if count is not None:
+            feature = torch.where((received > 0)[:, None, None, None], feature, bases[-1])
+        found.append(feature)
+        first += fcn.slices
+    return SoftCoded(codes, found, bases, torch.stack(bits, 1))
+
+
+def code_slices(
+    fcn: FeatureCompressionNetwork, sce: SemanticContextEncoder, coefficients: Tensor, context: Tensor,
+    log2_step: Tensor, count: Tensor | None = None, noise: bool = False,
+    slice_bits: Callable[[Tensor, Tensor], Tensor] = gaussian_bits,
+) -> tuple[Tensor, list[Tensor]]:
+    """One level of :func:`quantise`: decoded coefficients ``(B, C, h, w)`` and the bits of each slice ``(B,)``."""
+    received, bits = [], []
+    slices = zip(coefficients.chunk(fcn.slices, 1), log2_step.chunk(fcn.slices, 1))
+    for number, (own, exponent) in enumerate(slices):
+        mean, log2_scale = sce(number, context)
+        width = torch.exp2(exponent)
+        offset = (own - mean) / width
+        spread = offset + torch.rand_like(offset) - 0.5 if noise else round_through(offset)
+        bits.append(slice_bits(spread, log2_scale - exponent).sum((1, 2, 3)))
+        value = round_through(offset) * width + mean
+        if count is not None:
+            value = torch.where((count > number)[:, None, None, None], value, mean)
+        received.append(value)
+        context = torch.cat((context, value), 1)
+    return torch.cat(received, 1), bits

@@ -1,0 +1,269 @@
+"""What all training stages share: judges, data, the networks that learn, and their moving average."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from hsc import soft, window
+from hsc.generator import Generator
+from hsc.model import HSCNetworks
+from hsc.preview import PREVIEW_LEVEL, PreviewHead
+from hsc.refine import RATE_SPAN, RATE_WEIGHT
+from hsc.train.data import Faces, sample_codes, synthetic_pairs
+from hsc.train.losses import PictureLoss
+from hsc.train.rate import RateModel, add_noise
+
+WINDOW = 40
+"""Side of the windows through which texture is judged, see :mod:`hsc.window`."""
+
+
+@dataclass
+class Settings:
+    """What a run may vary; everything else is the program's."""
+
+    minutes: float
+    batch: int = 4
+    synthetic: int = 4
+    detailed: int = 2
+    """Pictures of a batch that are judged at full resolution too, through a window."""
+    levels: int = 1
+    """Levels of F."""
+    learning_rate: float = 6e-4
+    seed: int = 0
+    rate_weight: float = RATE_WEIGHT
+    """Weight of one byte at quality 0 ..."""
+    rate_span: float = RATE_SPAN
+    """... which is divided by 2^span at quality 1."""
+    precision: torch.dtype = torch.bfloat16
+    report: int = 50
+    """Steps between two lines of the log."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A batch of photos before and after coding.
+
+    Attributes:
+        s: S ``(B, 16, 512)`` as the encoder sees it.
+        features: F at each level as the encoder sees it.
+        soft: what the decoder has of both.
+        semantic_bytes, feature_bytes: ``(B,)``, estimated, of what is received.
+    """
+
+    s: Tensor
+    features: list[Tensor]
+    soft: soft.SoftCoded
+    semantic_bytes: Tensor
+    feature_bytes: Tensor
+
+
+class Trainer:
+    """Frozen judges, the networks that learn, and their moving average."""
+
+    def __init__(self, faces: Faces, settings: Settings, generator: Generator, preview: PreviewHead) -> None:
+        device = generator.input.device
+        self.faces, self.settings = faces, settings
+        self.exact_generator = generator
+        self.generator = Generator().to(device)
+        self.generator.load_state_dict(generator.state_dict())
+        self.generator.requires_grad_(False).to(settings.precision)
+        self.preview = preview.to(device, settings.precision)
+        self.loss = PictureLoss(settings.precision).to(device)
+        self.model = nn.ModuleDict({"networks": HSCNetworks(settings.levels), "rate": RateModel()}).to(device)
+        self.remember()
+        self.random = torch.Generator().manual_seed(settings.seed)
+        self.numpy = np.random.default_rng(settings.seed)
+        self.seen = 0
+
+    @property
+    def networks(self) -> HSCNetworks:
+        return self.model["networks"]
+
+    @property
+    def rate(self) -> RateModel:
+        return self.model["rate"]
+
+    @property
+    def device(self) -> torch.device:
+        return self.exact_generator.input.device
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint; parameters of stages or levels not reached yet may be missing."""
+        own = self.model.state_dict()
+        state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()
+                 if name in own and own[name].shape == value.shape}
+        self.model.load_state_dict(state, strict=False)
+        self.remember()
+
+    def remember(self) -> None:
+        """Start the moving average from the networks as they are."""
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+
+    def save(self, path: Path) -> None:
+        """The moving average, as float32 safetensors, replaced in one step."""
+        partial = path.with_suffix(".part")
+        save_file({name: value.contiguous() for name, value in self.average.items()}, partial)
+        partial.replace(path)
+
+    def real(self, count: int, detailed: int = 0) -> tuple[Tensor, Tensor]:
+        """Training faces, mirrored at random: ``(count, 3, 256, 256)``, and the first of them at full resolution.
+
+        The latter are ``(detailed, 3, 1024, 1024)``, or fewer where the shards have fewer.
+        """
+        large = np.intersect1d(self.faces.detailed, self.faces.training)
+        first = self.numpy.choice(large, min(detailed, len(large)), replace=False)
+        rest = self.numpy.choice(self.faces.training, count - len(first), replace=False)
+        flip = self.numpy.random(count) < 0.5
+        pictures = self.faces.batch(np.concatenate((first, rest)), flip)
+        return pictures.to(self.device), self.faces.large(first, flip[:len(first)]).to(self.device)
+
+    def synthetic(self, count: int) -> tuple[Tensor, list[Tensor], Tensor]:
+        """Codes ``(count, 16, 512)``, features at each level, and the previews that they give."""
+        with torch.no_grad():
+            codes, features = synthetic_pairs(self.exact_generator, count, self.networks.levels, self.random)
+            return codes, features, self.head(self.middle(features, codes), codes).clamp(-1, 1)
+
+    @torch.no_grad()
+    def scales(self) -> tuple[Tensor, list[Tensor]]:
+        """Standard deviation of S about its mean, and of F at each level."""
+        codes = sample_codes(self.exact_generator, 512, self.random, mixing=0)
+        code_scale = (codes[:, 0] - self.networks.gie.mean).square().mean().sqrt()
+        return code_scale, [self.prefix(codes[:32], level).std() for level in self.networks.levels]
+
+    def invert(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """GIE in reduced precision: ``(B, 3, 256, 256)`` to S and F at each level, float32."""
+        with torch.autocast(self.device.type, self.settings.precision):
+            s, features = self.networks.gie(image)
+        return s.float(), [each.float() for each in features]
+
+    def prefix(self, codes: Tensor, level: int, features: Tensor | None = None, start: int = 0) -> Tensor:
+        """G_s in reduced precision, with float32 at both ends."""
+        kind = self.settings.precision
+        given = features if features is None else features.to(kind)
+        return self.generator.prefix(codes.to(kind), level, given, start).float()
+
+    def middle(self, features: list[Tensor], codes: Tensor) -> Tensor:
+        """F and codes to features at the preview's level, in reduced precision."""
+        kind = self.settings.precision
+        return self.generator.prefix(codes.to(kind), PREVIEW_LEVEL, features[-1].to(kind), self.networks.levels[-1])
+
+    def head(self, middle: Tensor, codes: Tensor) -> Tensor:
+        """Features of :meth:`middle` to previews ``(B, 3, 256, 256)`` float32."""
+        return self.preview(middle, codes.to(middle.dtype)).float()
+
+    def texture(self, middle: Tensor, codes: Tensor, large: Tensor) -> Tensor:
+        """LPIPS through a random window of the full picture, at 1024 px and halved: ``(B,)``.
+
+        The originals have 512 px, so that neither size alone says how much detail there should be.
+        """
+        place = tuple(torch.randint(0, window.corners(WINDOW), (2,), generator=self.random).tolist())
+        made = window.render(self.generator, middle, codes.to(middle.dtype), place, WINDOW).float()
+        original = window.cut(large, place, WINDOW)
+        halves = (F.avg_pool2d(made, 2), F.avg_pool2d(original, 2))
+        return (self.loss.lpips_only(made, original) + self.loss.lpips_only(*halves)) / 2
+
+    def code(self, image: Tensor, quality: Tensor, count: Tensor, noise: bool = True) -> Coded:
+        """Photos to what the decoder will have of them.
+
+        Args:
+            image: ``(B, 3, 256, 256)``.
+            quality: ``(B, 1)`` in [0, 1].
+            count: ``(B,)`` feature slices that are received.
+            noise: estimate bits from noise, not from rounding.
+        """
+        networks = self.networks
+        s, features = self.invert(image)
+        coefficients, step = networks.scn.encode(s), networks.scn.step(quality)
+        scaled = coefficients / step
+        semantic_bits = self.rate.semantic_bits((add_noise(scaled) if noise else scaled.round()) * step, step)
+        coded = soft.quantise(
+            networks, self.prefix, coefficients, [partial(fcn.encode, f) for fcn, f in zip(networks.fcn, features)],
+            quality, count, noise, self.rate.slice_bits,
+        )
+        received = torch.arange(coded.bits.shape[1], device=count.device) < count[:, None]
+        return Coded(s, features, coded, semantic_bits / 8, (coded.bits * received).sum(1) / 8)
+
+    def run(self, step: Callable[[], dict[str, Tensor]], parameters: list[dict], out: Path, name: str) -> None:
+        """Call ``step`` until the time is over; it returns terms, of which ``loss`` is minimised."""
+        settings = self.settings
+        optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+        base = [group["lr"] for group in optimizer.param_groups]
+        everything = [p for group in parameters for p in group["params"]]
+        start = saved = time.monotonic()
+        steps, recent = 0, []
+        while (share := (time.monotonic() - start) / (60 * settings.minutes)) < 1:
+            warm = min(1.0, (steps + 1) / 50)
+            for group, rate in zip(optimizer.param_groups, base):
+                group["lr"] = rate * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * share)))
+            terms = step()
+            optimizer.zero_grad(set_to_none=True)
+            terms["loss"].backward()
+            norm = nn.utils.clip_grad_norm_(everything, 1.0)
+            if torch.isfinite(norm):
+                optimizer.step()
+            steps += 1
+            self._follow(min(0.998, (1 + steps) / (10 + steps)))
+            recent.append({key: float(value) for key, value in terms.items()})
+            if steps % settings.report == 0:
+                means = {key: float(np.mean([r[key] for r in recent])) for key in recent[0]}
+                recent = []
+                print(f"{name} step {steps} seen {self.seen} {share:.0%} "
+                      + " ".join(f"{key} {value:.4f}" for key, value in means.items()), flush=True)
+            if time.monotonic() - saved > 120:
+                self.save(out / f"{name}.safetensors")
+                saved = time.monotonic()
+        self.model.load_state_dict(self.average)
+        self.save(out / f"{name}.safetensors")
+
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        for key, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                self.average[key].lerp_(value, 1 - decay)
+            else:
+                self.average[key].copy_(value)
+
+    @torch.no_grad()
+    def validate(self, qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0), limit: int = 40) -> list[dict]:
+        """Means over ``limit`` held-out pictures, for S alone and each quality.
+
+        At 256 px; ``lpips_1024`` over those of them that have 512 px. Bytes are estimates.
+        """
+        rows = []
+        held = self.faces.held_out[:: 200 // limit]
+        for quality in (None, *qualities):
+            sums: dict[str, float] = {}
+            full: list[float] = []
+            for part in np.array_split(held, math.ceil(len(held) / 10)):
+                image = self.faces.batch(part).to(self.device)
+                n = len(image)
+                count = torch.full((n,), 0 if quality is None else self.networks.layers, device=self.device)
+                level = torch.full((n, 1), 0.5 if quality is None else quality, device=self.device)
+                coded = self.code(image, level, count, noise=False)
+                codes = coded.soft.codes
+                middle = self.middle(coded.soft.features, codes)
+                terms = self.loss(self.head(middle, codes), self.loss.target(image))
+                terms["bytes"] = coded.semantic_bytes + coded.feature_bytes
+                for index in np.flatnonzero(np.isin(part, self.faces.detailed)):
+                    one = slice(index, index + 1)
+                    made = self.generator.suffix(middle[one], codes[one].to(middle.dtype), PREVIEW_LEVEL).float()
+                    full.append(float(self.loss.lpips_only(made, self.faces.large(part[[index]]).to(self.device))))
+                for key, value in terms.items():
+                    sums[key] = sums.get(key, 0.0) + float(value.sum())
+            rows.append({"quality": quality, **{key: value / len(held) for key, value in sums.items()}})
+            if full:
+                rows[-1]["lpips_1024"] = float(np.mean(full))
+            print(json.dumps(rows[-1]), flush=True)
+        return rows

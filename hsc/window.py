@@ -1,0 +1,51 @@
+"""Full-resolution windows: a small part of the picture at 1024, where the whole would cost too much.
+
+The last two blocks set skin and hair texture through style codes that no preview sees. Judged through a window, they
+can be learned and refined for a tenth of the price of the whole picture.
+
+Sides and corners count features of the preview's level, each :data:`SCALE` pixels wide.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hsc.generator import SIZE, Generator
+from hsc.preview import PREVIEW_LEVEL
+
+FEATURES = 4 * 2**PREVIEW_LEVEL
+"""Side of the features that windows are cut from."""
+SCALE = SIZE // FEATURES
+"""Pixels for each of them."""
+MARGIN = 2
+"""Features around a window that the convolutions need."""
+
+
+def corners(side: int) -> int:
+    """Rows, or columns, at which a window with its margin can begin."""
+    return FEATURES - side - 2 * MARGIN + 1
+
+
+def corner(index: int, side: int) -> tuple[int, int]:
+    """Where the ``index``-th window of a sequence that soon covers the picture evenly begins.
+
+    The R2 sequence of M. Roberts, "The Unreasonable Effectiveness of Quasirandom Sequences", 2018.
+    """
+    plastic = 1.32471795724474602596
+    row, column = ((0.5 + (index + 1) / plastic**power) % 1 for power in (1, 2))
+    return int(row * corners(side)), int(column * corners(side))
+
+
+def render(generator: Generator, features: Tensor, codes: Tensor, place: tuple[int, int], side: int) -> Tensor:
+    """Features ``(B, 256, 128, 128)`` at the preview's level and codes to a window ``(B, 3, 8 side, 8 side)``."""
+    reach = side + 2 * MARGIN
+    part = features[:, :, place[0]:place[0] + reach, place[1]:place[1] + reach]
+    picture = generator.suffix(part, codes, PREVIEW_LEVEL, place)
+    edge = MARGIN * SCALE
+    return picture[:, :, edge:-edge, edge:-edge]
+
+
+def cut(picture: Tensor, place: tuple[int, int], side: int) -> Tensor:
+    """The same part of a picture ``(B, 3, 1024, 1024)``."""
+    top, left = ((offset + MARGIN) * SCALE for offset in place)
+    return picture[:, :, top:top + side * SCALE, left:left + side * SCALE]
