@@ -13,12 +13,13 @@ from typing import Any
 import gradio as gr
 from gradio import FileData
 
-from app import comparison, editing, memory
+from app import comparison, editing, memory, messages
 from app.events import MODEL
 from app.session import Folder, Session, Sessions
 from app.studio import DEFAULT_BYTES, MAX_BYTES, Studio
 from hsc import bitstream, metrics
 from hsc.codec import SIZES, Semantics
+from hsc.compare import Result
 from hsc.errors import HSCError, ImageError
 
 
@@ -116,18 +117,7 @@ def register(studio: Studio, sessions: Sessions) -> None:
         results: list = []
         for results in comparison.run(picture.crop, chosen, max_bytes, studio.judge):
             pass
-        return [
-            {
-                "codec": result.codec,
-                "name": result.name,
-                "bytes": result.bytes,
-                "fits": result.fits,
-                "metrics": result.metrics,
-                "reason": result.reason,
-                "note": result.note,
-            }
-            for result in results
-        ]
+        return [_row(result) for result in results]
 
     for endpoint in (compress, decode, edit):
         gr.api(_told(endpoint), api_name=endpoint.__name__, concurrency_id=MODEL, concurrency_limit=1)
@@ -142,9 +132,10 @@ def _told(endpoint: Callable) -> Callable:
         try:
             return endpoint(*arguments, **keywords)
         except HSCError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(messages.sentence(error), print_exception=False) from error
         except (TypeError, ValueError) as error:
-            raise gr.Error(f"An argument is wrong: {error}", print_exception=False) from error
+            said = messages.sentence(f"An argument is wrong: {error}")
+            raise gr.Error(said, print_exception=False) from error
         finally:
             memory.release()
 
@@ -180,6 +171,19 @@ def _render(studio: Studio, semantics: Semantics, size: int):
     if size not in SIZES:
         raise HSCError(f"size must be one of {', '.join(map(str, SIZES))}, not {size}.")
     return studio.codec.render(semantics, size)
+
+
+def _row(result: Result) -> dict[str, Any]:
+    reason = None if result.reason is None else messages.sentence(result.reason)
+    return {
+        "codec": result.codec,
+        "name": result.name,
+        "bytes": result.bytes,
+        "fits": result.fits,
+        "metrics": result.metrics,
+        "reason": reason,
+        "note": reason or result.note,
+    }
 
 
 def _description(semantics: Semantics) -> dict[str, Any]:

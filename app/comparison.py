@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +9,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
+from app import messages
 from app.cards import amount
 from hsc import baselines, compare, report
 from hsc.baselines import ImageCodec
@@ -21,8 +21,6 @@ BENCHMARK = Path(__file__).resolve().parents[1] / "assets" / "benchmark"
 METRICS = ("lpips_alex", "identity", "psnr", "ms_ssim", "landmarks")
 """Columns of the table and choices of the plot."""
 _RIVALS = ("vvc", "hific", "hevc", "av1")
-# The server's folders are nobody's business.
-_FOLDERS = re.compile(r"(?:/[\w.~-]+)+/(?=[\w.-])")
 
 
 class CurrentFile(ImageCodec):
@@ -164,7 +162,7 @@ def table(results: Sequence[Result]) -> str:
         if result.reason is not None:
             rows.append(
                 f'<tr class="off">{name}<td colspan="{len(columns) + 1}">'
-                f"{escape(_sentence(result.reason))}</td></tr>"
+                f"{escape(messages.sentence(result.reason))}</td></tr>"
             )
             continue
         size = f"{result.bytes:,}" + ("" if result.fits else f"<small>{more(result)}</small>")
@@ -177,12 +175,6 @@ def table(results: Sequence[Result]) -> str:
         f'<th scope="col">Bytes</th>{heads}'
         f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
-
-
-def _sentence(reason: str) -> str:
-    """A reason as a sentence, without the folders of the server."""
-    text = _FOLDERS.sub("", reason.strip())
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def _heading(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Components of our own, built on ``gr.HTML``: their markup; their behaviour is ``static/studio.js``."""
+"""Components of our own: their markup; their behaviour is ``static/studio.js``."""
 
 from __future__ import annotations
 
@@ -110,51 +110,36 @@ class RangeInput(gr.HTML):
         return {"type": "object"}
 
 
-class Choices(gr.HTML):
+def choices(value: str = "", *, elem_id: str) -> gr.HTML:
     """Buttons made by the server; a click triggers ``select`` with the button's ``data-index``.
 
     Args:
         value: markup; every ``<button data-index=...>`` in it is a choice.
+        elem_id: of the element around it.
     """
-
-    def __init__(
-        self,
-        value: str = "",
-        *,
-        elem_id: str | None = None,
-        visible: bool = True,
-        render: bool = True,
-    ) -> None:
-        super().__init__(
-            value,
-            js_on_load="window.hscChoices(element, trigger, 'select')",
-            apply_default_css=False,
-            elem_id=elem_id,
-            visible=visible,
-            render=render,
-        )
-
-    def get_block_name(self) -> str:
-        return "html"
+    script = "window.hscChoices(element, trigger, 'select')"
+    return gr.HTML(value, js_on_load=script, apply_default_css=False, elem_id=elem_id)
 
 
-class ZoomGrid(gr.HTML):
-    """Pictures side by side that zoom and pan together; see :func:`app.cards.grid` for the markup."""
+def zoom_grid(value: str = "", *, elem_id: str) -> gr.HTML:
+    """Pictures side by side that zoom and pan together; see :func:`app.comparison.grid` for the markup."""
+    script = "window.hscZoom(element, watch)"
+    return gr.HTML(value, js_on_load=script, apply_default_css=False, elem_id=elem_id)
 
-    def __init__(
-        self, value: str = "", *, elem_id: str | None = None, visible: bool = True, render: bool = True
-    ) -> None:
-        super().__init__(
-            value,
-            js_on_load="window.hscZoom(element, watch)",
-            apply_default_css=False,
-            elem_id=elem_id,
-            visible=visible,
-            render=render,
-        )
 
-    def get_block_name(self) -> str:
-        return "html"
+def stage(elem_id: str) -> gr.ImageSlider:
+    """Two pictures of the same size under one divider."""
+    return gr.ImageSlider(
+        format="png",
+        type="filepath",
+        show_label=False,
+        interactive=False,
+        max_height=640,
+        elem_id=elem_id,
+        elem_classes="stage",
+        buttons=["fullscreen"],
+        container=False,
+    )
 
 
 class PhotoInput(gr.Image):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import gradio as gr
 
 from app import api, cards, comparison, editing
-from app.controls import Choices, PhotoInput, RangeInput, ZoomGrid
+from app.controls import PhotoInput, RangeInput, choices, stage, zoom_grid
 from app.events import MODEL, Events
 from app.session import LIFETIME, Sessions
 from app.studio import DEFAULT_BYTES, MAX_BYTES, Studio
@@ -71,30 +71,22 @@ def _compress(ui: SimpleNamespace, studio: Studio) -> None:
                 buttons=[],
             )
         with gr.Column(scale=6, min_width=300, elem_classes="offers"):
-            ui.examples = Choices(cards.example_strip(studio.examples), elem_id="examples")
+            ui.examples = choices(cards.example_strip(studio.examples), elem_id="examples")
             ui.bitstream = gr.UploadButton(
                 "Open an .hsc file", file_types=[".hsc"], size="sm", elem_id="open-hsc", variant="secondary"
             )
-    ui.faces = Choices("", elem_id="faces")
+    ui.faces = choices("", elem_id="faces")
     ui.notes = gr.HTML("", apply_default_css=False, elem_id="notes")
     with gr.Row(elem_classes="bench", equal_height=False):
         with gr.Column(scale=6, min_width=320):
-            ui.stage = gr.ImageSlider(
-                format="png",
-                type="filepath",
-                show_label=False,
-                interactive=False,
-                max_height=640,
-                elem_id="stage",
-                elem_classes="stage",
-                buttons=["fullscreen"],
-                container=False,
-            )
             ui.caption = gr.HTML("", apply_default_css=False)
+            ui.stage = stage("stage")
             with gr.Row(elem_classes="downloads"):
-                ui.file = gr.DownloadButton("The file", interactive=False, size="sm", elem_id="download-hsc")
+                ui.file = gr.DownloadButton(
+                    "Download .hsc", interactive=False, size="sm", elem_id="download-hsc"
+                )
                 ui.restored = gr.DownloadButton(
-                    "Restored PNG", interactive=False, size="sm", elem_id="download-png"
+                    "Download PNG", interactive=False, size="sm", elem_id="download-png"
                 )
         with gr.Column(scale=5, min_width=320):
             ui.numbers = gr.HTML(_skeleton("numbers"), apply_default_css=False, elem_id="numbers")
@@ -132,18 +124,8 @@ def _edit(ui: SimpleNamespace) -> None:
         shipped, problem = [], str(error)
     with gr.Row(elem_classes="bench", equal_height=False):
         with gr.Column(scale=6, min_width=320):
-            ui.edit_stage = gr.ImageSlider(
-                format="png",
-                type="filepath",
-                show_label=False,
-                interactive=False,
-                max_height=640,
-                elem_id="edit-stage",
-                elem_classes="stage",
-                buttons=["fullscreen"],
-                container=False,
-            )
             ui.edit_caption = gr.HTML("", apply_default_css=False)
+            ui.edit_stage = stage("edit-stage")
             gr.HTML(
                 '<button type="button" class="hold" data-stage="edit-stage">Hold to see it unedited</button>',
                 apply_default_css=False,
@@ -151,6 +133,12 @@ def _edit(ui: SimpleNamespace) -> None:
             )
         with gr.Column(scale=5, min_width=320):
             ui.sliders = {}
+            if shipped:
+                gr.HTML(
+                    '<p class="range-hint">Within the stronger part of a track an edit was tested.'
+                    " Double-click to go back to zero.</p>",
+                    apply_default_css=False,
+                )
             for direction in shipped:
                 low, high = direction.range
                 reach = min(round(1.25 * max(-low, high), 2), LIMIT)
@@ -184,14 +172,14 @@ def _edit(ui: SimpleNamespace) -> None:
                 elem_id="direction-own",
             )
             ui.reset = gr.Button("Reset all", size="sm", visible=bool(shipped))
-            choices = [
+            subjects = [
                 *((direction.label, direction.name) for direction in shipped),
                 ("Your own", editing.OWN),
             ]
             with gr.Group(elem_classes="extras"):
                 ui.subject = gr.Dropdown(
-                    choices,
-                    value=choices[0][1],
+                    subjects,
+                    value=subjects[0][1],
                     label="One direction from −1 to 1",
                     container=True,
                     elem_id="subject",
@@ -204,9 +192,9 @@ def _edit(ui: SimpleNamespace) -> None:
                     "Edited PNG", interactive=False, size="sm", elem_id="download-edited"
                 )
                 ui.edited_file = gr.DownloadButton(
-                    "Edited file", interactive=False, size="sm", elem_id="download-edited-hsc"
+                    "Edited .hsc", interactive=False, size="sm", elem_id="download-edited-hsc"
                 )
-                ui.paste = gr.Button("Into the photo", interactive=False, size="sm", elem_id="paste")
+                ui.paste = gr.Button("Into the photo", visible=False, size="sm", elem_id="paste")
             with gr.Accordion("Bring your own direction", open=False):
                 gr.Markdown(
                     "A StyleGAN2-FFHQ direction in W or W+: `.npy` or `.pt`, shape (1, 512), (16, 512), "
@@ -223,9 +211,16 @@ def _edit(ui: SimpleNamespace) -> None:
                         15, label="Last layer", minimum=0, maximum=15, precision=0, min_width=90
                     )
                     ui.own_scale = gr.Number(1.0, label="Scale", min_width=90)
-    ui.strip = Choices("", elem_id="strip")
+    ui.strip = choices("", elem_id="strip")
     ui.video = gr.Video(
-        visible=False, label="Film", autoplay=True, loop=True, interactive=False, height=420, elem_id="film"
+        visible=False,
+        label="Film",
+        autoplay=True,
+        loop=True,
+        interactive=False,
+        height=420,
+        buttons=["download"],
+        elem_id="film",
     )
     ui.pasted = gr.Image(
         visible=False,
@@ -238,14 +233,14 @@ def _edit(ui: SimpleNamespace) -> None:
 
 
 def _compare(ui: SimpleNamespace) -> None:
-    ui.grid = ZoomGrid(
+    ui.grid = zoom_grid(
         cards.empty("Not compared yet", "Choose a face in the first step, then come back here."),
         elem_id="grid",
     )
     ui.table = gr.HTML("", apply_default_css=False, elem_id="scores")
-    choices = [(report.COLUMNS[name][0], name) for name in comparison.METRICS]
+    metrics = [(report.COLUMNS[name][0], name) for name in comparison.METRICS]
     ui.metric = gr.Radio(
-        choices, value="lpips_alex", label="Plot against bytes", visible=False, elem_id="metric"
+        metrics, value="lpips_alex", label="Plot against bytes", visible=False, elem_id="metric"
     )
     ui.plot = gr.Plot(show_label=False, visible=False, elem_id="rd", container=False)
 
@@ -280,8 +275,9 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
     staged = {**model, "show_progress_on": [ui.stage]}
 
     demo.load(events.start, [ui.bytes], [*everything, ui.examples], **staged)
-    ui.photo.upload(events.open_upload, [ui.photo, ui.bytes], everything, **staged)
-    ui.bitstream.upload(events.open_upload, [ui.bitstream, ui.bytes], everything, **staged)
+    for source in (ui.photo, ui.bitstream):
+        source.upload(events.open_upload, [source, ui.bytes], everything, **staged)
+        source.upload(None, js="() => window.hscUnpress('examples')", api_visibility="private")
     ui.examples.select(events.pick_example, [ui.bytes], [*everything, ui.photo], **staged)
     ui.faces.select(events.pick_face, [ui.bytes], everything, **staged)
     ui.bytes.release(events.set_bytes, [ui.bytes], everything, **staged)

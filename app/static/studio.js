@@ -129,6 +129,10 @@
     });
   };
 
+  window.hscUnpress = (id) => {
+    document.querySelectorAll(`#${id} [aria-pressed=true]`).forEach((button) => button.setAttribute("aria-pressed", "false"));
+  };
+
   // One view for all pictures of a grid: scale and centre, in shares of the picture.
   window.hscZoom = (element, watch) => {
     let scale = 1, x = 0.5, y = 0.5, drag = null;

@@ -1,0 +1,195 @@
+"""The first step: choose a face, spend bytes, receive them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from app import cards, editing, plots
+from app.events.common import clicked, designed
+from app.events.edit import EditEvents
+from app.session import Picture, Session
+from app.studio import SMALLEST_FILE, reopen
+from hsc import bitstream
+from hsc.errors import HSCError
+
+
+class CompressEvents(EditEvents):
+    """Handlers of the first step; a new face starts the Edit step anew."""
+
+    @designed
+    def start(self, request: gr.Request, max_bytes: float) -> dict:
+        """A page was opened: show the first example, so that there is something to play with."""
+        if not self.studio.examples:
+            return gr.skip()
+        session = self._session(request)
+        with session.lock:
+            return self._show(session, self.studio.example(0), max_bytes) | {
+                self.ui.examples: cards.example_strip(self.studio.examples, 0)
+            }
+
+    @designed
+    def open_upload(
+        self, request: gr.Request, path: str | None, max_bytes: float, progress: gr.Progress = gr.Progress()
+    ) -> dict:
+        """A photo or a bitstream was chosen, pasted, taken or dropped."""
+        if not path:
+            return gr.skip()
+        progress(0.1, "Looking for faces")
+        session = self._session(request)
+        picture, data = self.studio.open(Path(path))
+        progress(0.4, "Compressing")
+        with session.lock:
+            return self._show(session, picture, max_bytes, data)
+
+    @designed
+    def pick_example(self, request: gr.Request, max_bytes: float, event: gr.EventData) -> dict:
+        """An example was clicked."""
+        session = self._session(request)
+        with session.lock:
+            picture = self.studio.example(round(clicked(event)))
+            return self._show(session, picture, max_bytes) | {self.ui.photo: None}
+
+    @designed
+    def pick_face(self, request: gr.Request, max_bytes: float, event: gr.EventData) -> dict:
+        """Another face of the photo was clicked."""
+        session = self._session(request)
+        with session.lock:
+            picture = self.studio.pick_face(self._picture(session), round(clicked(event)))
+            return self._show(session, picture, max_bytes)
+
+    @designed
+    def set_bytes(self, request: gr.Request, max_bytes: float, progress: gr.Progress = gr.Progress()) -> dict:
+        """The bytes slider was let go: compress again."""
+        session = self._session(request)
+        with session.lock:
+            picture = self._picture(session)
+            if picture.crop is None:
+                raise HSCError("This face came as a bitstream; its size cannot be changed without the photo.")
+            progress(0.2, "Compressing")
+            return self._show(session, picture, max_bytes)
+
+    @designed
+    def receive_preview(self, request: gr.Request, received: float) -> dict:
+        """The received-bytes slider moves."""
+        session = self._session(request)
+        with session.lock:
+            size = round(received)
+            if session.picture is None or size == session.full_received:
+                return gr.skip()  # let go already: the large picture is on its way, or there
+            layers, semantics = self.studio.prefix(session, size)
+            path = session.restored.get(layers) or session.previews.get(layers)
+            if path is None or not path.exists():
+                preview = self.studio.codec.render_preview(semantics)
+                path = session.folder.png(
+                    preview, "preview", f"Preview of a face restored by HSC from {size} bytes."
+                )
+                session.previews[layers] = path
+            return {
+                self.ui.stage: (str(session.left), str(path)),
+                self.ui.caption: self._caption(session, size),
+                self.ui.numbers: self._numbers(session, size),
+                self.ui.bytemap: self._byte_map(session, size),
+            }
+
+    @designed
+    def receive(self, request: gr.Request, received: float) -> dict:
+        """The received-bytes slider was let go."""
+        session = self._session(request)
+        with session.lock:
+            if session.picture is None:
+                return gr.skip()
+            return self._received(session, round(received))
+
+    def _show(self, session: Session, picture: Picture, max_bytes: float, data: bytes | None = None) -> dict:
+        """A picture in all three steps: encode it, restore it, start editing from zero."""
+        enough = []
+        if data is None:
+            data, edits = self.studio.encode(session, picture, round(max_bytes)), []
+            if len(data) < 0.85 * max_bytes and len(data) >= SMALLEST_FILE:
+                enough = [f"More bytes do not help: {cards.amount(len(data))} are this model’s best."]
+        else:
+            edits = self.studio.codec.parse(data).edits
+            data = bitstream.strip_edits(data) if edits else data
+        if session.picture is not None and session.picture.upload != picture.upload:
+            session.forget_upload()
+        changed = session.picture is not picture
+        session.picture, session.data = picture, data
+        session.forget_bitstream()
+        if changed:
+            left = picture.crop or self.studio.codec.render(self.studio.codec.parse(b""))
+            note = "The aligned face as it was given." if picture.crop else "The mean face of HSC: synthetic."
+            session.left = session.folder.png(left, "original" if picture.crop else "mean-face", note)
+        session.folder.keep(session.left)
+        whole = self.studio.whole(session)
+        strengths = editing.stored(edits)
+        view = self._received(session, len(data)) | {
+            self.ui.received: {
+                "value": len(data),
+                "max": len(data),
+                "marks": [
+                    [layer.end, layer.name] for layer in whole.layers if layer.name in ("S", "F1", "F4")
+                ],
+            },
+            self.ui.notes: cards.notes([*picture.notes, *enough]),
+            self.ui.faces: self._faces(picture),
+            self.ui.file: gr.DownloadButton(
+                value=str(session.folder.data(data, "face.hsc")),
+                label=f"Download .hsc, {cards.amount(len(data))}",
+                interactive=bool(data),
+            ),
+            self.ui.grid: cards.empty("Not compared yet", "Open this step and the codecs start to work."),
+            self.ui.table: "",
+            self.ui.plot: gr.Plot(value=None, visible=False),
+            self.ui.strip: "",
+            self.ui.pasted: gr.Image(value=None, visible=False),
+            self.ui.video: gr.Video(value=None, visible=False),
+            self.ui.paste: gr.Button(visible=picture.alignment is not None),
+        }
+        for name, slider in self.ui.sliders.items():
+            view[slider] = strengths.get(name, 0.0)
+        view[self.ui.own_strength] = 0.0
+        view |= self._edited(session, strengths)
+        session.full_edit = self._key([*(strengths.get(name, 0.0) for name in self.ui.sliders), 0.0])
+        return view
+
+    def _received(self, session: Session, size: int) -> dict:
+        """The large picture of a prefix, and everything that says how long it is."""
+        path = self._restored(session, size)
+        session.folder.keep(session.left, path)
+        session.full_received = size
+        return {
+            self.ui.stage: (str(session.left), str(path)),
+            self.ui.caption: self._caption(session, size),
+            self.ui.numbers: self._numbers(session, size),
+            self.ui.bytemap: self._byte_map(session, size),
+            self.ui.layers: plots.layers(len(session.data), self.studio.whole(session), size),
+            self.ui.restored: gr.DownloadButton(value=str(path), interactive=True),
+        }
+
+    def _caption(self, session: Session, size: int) -> str:
+        left = "Original" if session.picture.crop else "0 bytes: the mean face"
+        return cards.caption(
+            left, f"Restored from {cards.amount(size)}", session.picture.description, "stage"
+        )
+
+    def _numbers(self, session: Session, size: int) -> str:
+        whole = self.studio.whole(session)
+        _, semantics = self.studio.prefix(session, size)
+        return cards.numbers(
+            len(session.data),
+            size,
+            semantics,
+            max(whole.total_layers, len(whole.layers)),
+            session.picture.upload_bytes if not session.picture.synthetic else 0,
+        )
+
+    def _byte_map(self, session: Session, size: int) -> str:
+        return cards.byte_map(session.data, self.studio.whole(session), size)
+
+    @staticmethod
+    def _faces(picture: Picture) -> str:
+        return (
+            cards.face_picker(reopen(picture), picture.faces, picture.face) if len(picture.faces) > 1 else ""
+        )
