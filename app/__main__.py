@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ from hsc.errors import HSCError
 @click.option("--open", "in_browser", is_flag=True, help="Open the page in a browser.")
 def main(host: str | None, port: int | None, mcp: bool, in_browser: bool) -> None:
     """Start HSC Studio: compress a face, edit its bitstream, compare it with other codecs."""
+    if mcp and importlib.util.find_spec("mcp") is None:
+        sys.exit(f"error: --mcp needs one more package: {sys.executable} -m pip install 'mcp>=1.21,<2'")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     keep_memory()
     from app import launch, memory
@@ -39,8 +42,6 @@ def main(host: str | None, port: int | None, mcp: bool, in_browser: bool) -> Non
         sys.exit(f"error: {error}")
     try:
         launch.start(studio, server_name=host, server_port=port, mcp_server=mcp or None, inbrowser=in_browser)
-    except ImportError as error:
-        sys.exit(f"error: --mcp needs one more package: {error}" if mcp else f"error: {error}")
     except OSError as error:
         sys.exit(f"error: {error}")
 

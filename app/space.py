@@ -68,11 +68,18 @@ def lay_out(target: Path) -> list[Path]:
     return chosen
 
 
+def address_thumbnail(readme: Path, base: str) -> None:
+    """Make the thumbnail's path among the settings an address, as pages that link to a Space need it."""
+    text = readme.read_text(encoding="utf-8")
+    readme.write_text(text.replace("\nthumbnail: ", f"\nthumbnail: {base}/", 1), encoding="utf-8")
+
+
 def upload(folder: Path, name: str) -> None:
     """Upload a layout as the Space ``OWNER/NAME``, by the hub's own client, which takes files of any size."""
     from huggingface_hub import HfApi
 
     hub = HfApi()
+    address_thumbnail(folder / "README.md", f"{hub.endpoint}/spaces/{name}/resolve/main")
     hub.create_repo(name, repo_type="space", space_sdk="gradio", exist_ok=True)
     hub.upload_folder(
         folder_path=folder, repo_id=name, repo_type="space", commit_message="Update", delete_patterns="*"

@@ -1,4 +1,7 @@
-"""Take the README's pictures of the running app: ``python tests/app/screenshots.py http://127.0.0.1:7860``."""
+"""Take the README's pictures of the running app.
+
+``python tests/app/screenshots.py http://127.0.0.1:7860 [FOLDER]``
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 TARGET = Path(__file__).resolve().parents[2] / "assets" / "screenshots"
-SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+SIZES = {"desktop": (1440, 900), "phone": (390, 844), "card": (1200, 630)}
 
 
 def compress(page: Page) -> None:
@@ -36,17 +39,23 @@ def compare(page: Page) -> None:
     page.wait_for_selector("#metric", timeout=300_000)
 
 
+def thumbnail(page: Page) -> None:
+    """What links to the Space show: synthetic faces only, so without the examples: one is a person."""
+    page.add_style_tag(content=".sources, #steps > .tab-wrapper { display: none !important; }")
+
+
 SHOTS = (
     ("compress-light", compress, "desktop", "light"),
     ("edit-dark", edit, "desktop", "dark"),
     ("compare-light", compare, "desktop", "light"),
     ("phone-dark", compress, "phone", "dark"),
+    ("thumbnail", thumbnail, "card", "light"),
 )
 
 
-def main(url: str) -> None:
+def main(url: str, target: Path = TARGET) -> None:
     """Write all pictures."""
-    TARGET.mkdir(parents=True, exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
@@ -62,10 +71,10 @@ def main(url: str) -> None:
             page.evaluate("() => window.scrollTo(0, 0)")
             page.mouse.move(0, 0)
             with Image.open(io.BytesIO(page.screenshot())) as shot:
-                shot.convert("RGB").save(TARGET / f"{name}.jpg", quality=90)
+                shot.convert("RGB").save(target / f"{name}.jpg", quality=90)
             context.close()
         browser.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], *map(Path, sys.argv[2:]))

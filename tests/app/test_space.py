@@ -1,10 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -20,6 +15,7 @@ def test_the_settings_name_this_gradio_and_a_file_that_is_there(tmp_path: Path) 
     assert len(settings["short_description"]) <= 60
     laid_out = space.lay_out(tmp_path / "space")
     assert Path(settings["app_file"]) in laid_out
+    assert Path("assets/screenshots/thumbnail.jpg") in laid_out
     assert not [
         path for path in laid_out if path.parts[0] in ("tests", ".git", ".venv") or path.suffix == ".pyc"
     ]
@@ -40,55 +36,21 @@ def test_a_readme_without_settings_is_refused(tmp_path: Path, text: str) -> None
 
 
 @pytest.mark.slow
-def test_the_layout_starts_as_a_space_does(studio, tmp_path: Path, unused_port: int) -> None:
+def test_the_layout_starts_as_a_space_does(studio, serve, tmp_path: Path) -> None:
     folder = tmp_path / "space"
     space.lay_out(folder)
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PWD")} | {
-        "SPACE_ID": "somebody/hsc-studio",
-        "GRADIO_SSR_MODE": "True",
-        "HOME": str(tmp_path),
-        "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_SERVER_PORT": str(unused_port),
-        "GRADIO_TEMP_DIR": str(tmp_path / "gradio"),
-        "HSC_CACHE": _cache(),
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
-    command = [sys.executable, space.front_matter(folder / "README.md")["app_file"]]
-    with open(tmp_path / "log", "wb") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-    try:
-        page = _page(f"http://127.0.0.1:{unused_port}/", server)
-        assert "HSC Studio" in page
-    except AssertionError:
-        pytest.fail((tmp_path / "log").read_text()[-3000:])
-    finally:
-        server.terminate()
-        server.wait(30)
+    program = space.front_matter(folder / "README.md")["app_file"]
+    settings = {"SPACE_ID": "somebody/hsc-studio", "GRADIO_SSR_MODE": "True", "HOME": str(tmp_path)}
+    server = serve([program], cwd=folder, **settings)
+    with urllib.request.urlopen(server.url) as answer:
+        assert "HSC Studio" in answer.read().decode()
 
 
-@pytest.fixture
-def unused_port() -> int:
-    """A port that nobody listens on."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _cache() -> str:
-    """The cache of this run: the Space would fetch the same files on its first start."""
-    from hsc import weights
-
-    return str(weights.cache_dir())
-
-
-def _page(url: str, server: subprocess.Popen) -> str:
-    for _ in range(180):
-        assert server.poll() is None, "the app ended"
-        try:
-            with urllib.request.urlopen(url) as answer:
-                return answer.read().decode()
-        except (urllib.error.URLError, OSError):
-            time.sleep(1)
-    raise AssertionError("no page within three minutes")
+def test_a_thumbnail_gets_the_address_that_it_will_have(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("---\ntitle: x\nthumbnail: assets/a.jpg\n---\nthumbnail: stays\n")
+    space.address_thumbnail(readme, "https://hub.example/spaces/me/it/resolve/main")
+    assert readme.read_text() == (
+        "---\ntitle: x\nthumbnail: https://hub.example/spaces/me/it/resolve/main/assets/a.jpg\n---\n"
+        "thumbnail: stays\n"
+    )
