@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import time
@@ -12,6 +13,8 @@ import pytest
 from PIL import Image
 
 import directions
+from app import launch
+from app import page as page_module
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
 
@@ -26,16 +29,25 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator:
+def browser(photo: Path, tmp_path_factory) -> Iterator:
+    """Chromium, with a photo in place of a camera."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("needs Chromium (Debian: apt-get install chromium)")
+    film = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    with Image.open(photo) as image:
+        frame = io.BytesIO()
+        image.convert("RGB").resize((512, 512)).save(frame, "JPEG", quality=95)
+    film.write_bytes(frame.getvalue() * 5)
+    flags = [*_FLAGS, f"--use-file-for-fake-video-capture={film}"]
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield browser
         browser.close()
 
@@ -188,6 +200,17 @@ def test_a_photo_is_uploaded_and_pasted_back(visit, photo: Path) -> None:
     page.wait_for_selector("#pasted img")
 
 
+def test_a_photo_is_taken_with_the_camera(visit) -> None:
+    page = visit()
+    before = settled(page)
+    page.locator("#photo [aria-label='Capture from camera']").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#photo [aria-label='capture photo']").click()
+    changed(page, before)
+    assert "the face in your photo" in page.locator("#stage img").first.get_attribute("alt")
+    assert page.locator("#examples [aria-pressed=true]").count() == 0
+
+
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
@@ -247,6 +270,18 @@ def test_everything_fits_a_phone(visit) -> None:
         page.get_by_role("tab", name=step).click()
         page.wait_for_timeout(500)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 375
+
+
+def test_a_full_queue_is_said(browser, studio, monkeypatch) -> None:
+    monkeypatch.setattr(page_module, "QUEUE", 0)
+    demo = launch.start(studio, prevent_thread_lock=True, quiet=True)
+    page = browser.new_page()
+    try:
+        page.goto(demo.local_url)
+        page.wait_for_selector(".toast-body:has-text('currently busy. Please try again')", timeout=PATIENCE)
+    finally:
+        page.close()
+        demo.close()
 
 
 def test_files_are_deleted_when_the_page_is_closed(visit) -> None:

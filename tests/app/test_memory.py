@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from gradio_client import Client, handle_file
 
+import directions
 from app import memory
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="measures memory as Linux does")
 
 
 def resident() -> int:
@@ -14,7 +19,7 @@ def resident() -> int:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon"))
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="measures memory as Linux does")
+@linux
 def test_what_was_freed_goes_back() -> None:
     # Small pieces come from the heap, which keeps them; a last one pins its end, as small objects do.
     pieces = [np.ones(8192, np.uint8) for _ in range(10_000)]
@@ -24,3 +29,29 @@ def test_what_was_freed_goes_back() -> None:
     memory.release()
     assert full - resident() > 50_000_000
     assert pin.all()
+
+
+@linux
+@pytest.mark.slow
+def test_two_hundred_edits_take_no_more_memory(studio, serve, photo: Path, tmp_path: Path) -> None:
+    if not directions.names():
+        pytest.skip("no directions are shipped yet")
+    server = serve(["-m", "app"])
+    client = Client(server.url, verbose=False, download_files=tmp_path)
+    file, _ = client.predict(handle_file(str(photo)), 800, 0, api_name="/compress")
+    used = {0: status(server.pid, "VmRSS")}
+    for index in range(1, 201):
+        strengths = {name: ((7 * index) % 20 - 10) / 10 for name in directions.names()[:3]}
+        client.predict(handle_file(file), strengths, 1024, api_name="/edit")
+        if index in (20, 50, 100, 150, 200):
+            used[index] = status(server.pid, "VmRSS")
+    peak = status(server.pid, "VmHWM")
+    print("\nMB after so many edits:", used, "peak:", peak)
+    assert used[200] - used[20] < 60
+    assert peak < 2000
+
+
+def status(pid: int, name: str) -> int:
+    """A line of a process's status, in MB."""
+    with open(f"/proc/{pid}/status") as lines:
+        return next(int(line.split()[1]) * 1024 // 10**6 for line in lines if line.startswith(name))
