@@ -36,9 +36,7 @@ def test_at_the_edit_the_old_residual_gives_way():
 
 def test_it_sets_in_smoothly_and_grows_with_strength():
     _, base, change = maps()
-    amounts = [
-        float(edit_mask(base, base + strength * change).mean()) for strength in (0.001, 0.05, 0.1, 1.0)
-    ]
+    amounts = [float(edit_mask(base, base + strength * change).mean()) for strength in (0.001, 0.05, 0.1, 1.0)]
     assert amounts[0] < 1e-4
     assert amounts == sorted(amounts)
 
