@@ -20,7 +20,7 @@ _FOLDERS = {
     "assets/screenshots": (".png", ".jpg"),
 }
 """Folders, and the kinds of files that are taken from them."""
-_REQUIRED = ("title", "sdk", "sdk_version", "python_version", "app_file", "license", "short_description")
+_REQUIRED = ("title", "sdk", "sdk_version", "python_version", "app_file", "license", "short_description", "thumbnail")
 
 
 def files() -> list[Path]:

@@ -25,7 +25,6 @@ SMALLEST_FILE = bitstream.file_bytes([])
 """A file without layers; a request for less is answered with no file, which decodes to the mean face."""
 MAX_UPLOAD = 20_000_000
 _KEPT_EXAMPLES = 64
-_SURE, _FAINT = 1.0, 0.1
 
 
 class Studio:
@@ -92,7 +91,7 @@ class Studio:
             )
             return Picture(path.name, notes=notes, description="the face stored in the file"), data
         photo = images.open_image(data)
-        faces = likely(alignment.detect(photo))
+        faces = alignment.detect(photo)
         crop, aligned = alignment.align(photo, face, faces=faces)
         return Picture(
             path.name,
@@ -179,13 +178,6 @@ class Studio:
             session.prefixes[-1] = self.codec.parse(session.data)
             session.prefixes[len(session.prefixes[-1].layers)] = session.prefixes[-1]
         return session.prefixes[-1]
-
-
-def likely(faces: list[alignment.Face]) -> list[alignment.Face]:
-    """Faces without the detector's faintest finds where there is a sure one: those are mostly no faces."""
-    if not any(face.score >= _SURE for face in faces):
-        return faces
-    return [face for face in faces if face.score >= _FAINT]
 
 
 def read_upload(path: Path) -> bytes:
