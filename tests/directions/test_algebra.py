@@ -67,7 +67,7 @@ def test_edits_survive_the_file():
     strengths = {"makeup": -0.25, "smile": 0.75, "eyeglasses": 0}
     edits = directions.to_ids(strengths)
     assert edits == [(1, 0.75), (3, -0.25)]
-    data = bitstream.BitstreamWriter(1, 0).finish()
+    data = bitstream.BitstreamWriter(MODEL_ID, 0).finish()
     edited = bitstream.append_edits(data, edits)
     assert len(edited) == len(data) + 2 + 3 * 2
     assert directions.from_ids(bitstream.BitstreamReader(edited, model_id=MODEL_ID).edits) == {
