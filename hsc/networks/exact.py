@@ -22,7 +22,7 @@ ACTIVATION_LIMIT = 512.0
 WEIGHT_BITS = 12
 """Weights are multiples of 2^-12 ..."""
 WEIGHT_LIMIT = 8.0
-"""... within +-8: 16 bits; 2^10 products then need 44 bits of float64's 53."""
+"""... within +-8: 16 bits; 2^11 products then need 45 bits of float64's 53."""
 
 
 def to_grid(values: Tensor, bits: int = ACTIVATION_BITS, limit: float = ACTIVATION_LIMIT) -> Tensor:

@@ -55,7 +55,7 @@ def principal_features(fcn: FeatureCompressionNetwork, patches: Tensor) -> None:
     fcn.analysis.bias.zero_()
     fcn.synthesis.weight.copy_((basis * deviation[0] ** 2).T.reshape(fcn.synthesis.weight.shape))
     fcn.synthesis.bias.zero_()
-    print("feature deviations", (deviation[[0, 23, 47, 95]] / deviation[0]).tolist(), flush=True)
+    print("feature deviations", (deviation[[0, 23, 47, -1]] / deviation[0]).tolist(), flush=True)
 
 
 @torch.no_grad()
