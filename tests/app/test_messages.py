@@ -9,7 +9,7 @@ from app import messages
     ("text", "told"),
     [
         ("no VVC: /usr/local/bin/ffmpeg has no vvenc", "No VVC: ffmpeg has no vvenc."),
-        ("HiFiC failed: OSError: '/root/.cache/x.bin'", "HiFiC failed: OSError: 'x.bin'."),
+        ("HiFiC failed: OSError: '/data/cache/x.bin'", "HiFiC failed: OSError: 'x.bin'."),
         ("The file ~/me/photo.jpg is gone.", "The file photo.jpg is gone."),
         ("two\nlines", "Two."),
         ("1/2 of it and and/or b", "1/2 of it and and/or b."),
