@@ -41,7 +41,3 @@ class SemanticCompressionNetwork(nn.Module):
     def step(self, quality: Tensor) -> Tensor:
         """``(B, 1)`` quality to the ``(B, 768)`` quantisation steps: symbols of one channel share theirs."""
         return self.steps(quality).repeat_interleave(self.SIZE**2, 1)
-
-    def step_parameters(self) -> list[nn.Parameter]:
-        """The parameters of the quantisation steps."""
-        return list(self.steps.parameters())

@@ -189,7 +189,7 @@ def codec(trainer: Trainer, out: Path) -> None:
         return result
 
     # The entropy models follow moving latents, so they learn faster than the transforms.
-    quick = list(trainer.rate.parameters()) + list(networks.sce.parameters()) + list(networks.scn.step_parameters())
+    quick = list(trainer.rate.parameters()) + list(networks.sce.parameters()) + list(networks.scn.steps.parameters())
     quick += [parameter for fcn in networks.fcn for parameter in fcn.step.parameters()]
     known = {id(p) for p in quick}
     slow = [p for p in networks.parameters() if id(p) not in known]
