@@ -32,6 +32,8 @@ MAX_BYTES = 0xFFFF
 """Longest main stream, header and checksum included."""
 HEADER_BYTES = 10
 CHECKSUM_BYTES = 2
+EMPTY_BYTES = HEADER_BYTES + CHECKSUM_BYTES
+"""Of a file without layers."""
 MAX_EDITS = 255
 MAX_STRENGTH = 8
 """Edit strengths lie in [-8, 8)."""

@@ -14,9 +14,9 @@ from PIL import Image
 from torch import Tensor
 
 from hsc import entropy, images
-from hsc.bitstream import BitstreamReader, BitstreamWriter, file_bytes
+from hsc.bitstream import EMPTY_BYTES, BitstreamReader, BitstreamWriter, file_bytes
 from hsc.entropy import EntropyTables
-from hsc.errors import BitstreamError, HSCError
+from hsc.errors import BitstreamError, HSCError, WeightsError
 from hsc.generator import SIZE, Generator
 from hsc.layers import LayerState
 from hsc.lpips import LPIPS
@@ -78,8 +78,8 @@ class Latents:
 
     Attributes:
         semantics: coefficients of S, ``(1, 768)``.
-        features: for each level, what the generator makes of all before it ``(1, 512, 16, 16)`` to coefficients of F
-            ``(1, 192, 8, 8)``; F is coded as a residual, so they depend on what the decoder will have.
+        features: for each level, what the generator makes of all before it ``(1, 512, h, w)`` to coefficients of F
+            ``(1, C, h / 2, w / 2)``; F is coded as a residual, so they depend on what the decoder will have.
     """
 
     semantics: Tensor
@@ -125,7 +125,7 @@ class Codec:
         """The shipped codec, or the one whose two weights files are in ``folder``; fetches the generator on first use.
 
         Raises:
-            WeightsError: weights are missing or are not this version's.
+            WeightsError: weights are missing, damaged or another network's.
         """
         from hsc import weights
 
@@ -133,10 +133,13 @@ class Codec:
         for name in ("encoder", "codec"):
             state |= weights.read(folder / f"{name}.safetensors" if folder else weights.shipped(name))
         tables = {name[len("tables."):]: state.pop(name) for name in list(state) if name.startswith("tables.")}
-        networks = HSCNetworks.for_state(state)
+        try:
+            networks, entropy_tables = HSCNetworks.for_state(state), EntropyTables.from_state(tables)
+        except (KeyError, ValueError) as error:
+            raise WeightsError("The weights are not those of a codec.") from error
         weights.load_state(networks, state)
         networks.eval().requires_grad_(False)
-        return cls(Generator.load(), networks, EntropyTables.from_state(tables), PreviewHead.load())
+        return cls(Generator.load(), networks, entropy_tables, PreviewHead.load())
 
     @property
     def device(self) -> torch.device:
@@ -172,10 +175,12 @@ class Codec:
         if refine:
             from hsc.refine import refine as improve
 
-            start = quality
+            start, layers = quality, self.networks.layers
             if start is None:
-                start = BitstreamReader(self._fit(latents, max_bytes)).quality
-            latents = improve(self, image, latents, start, refine, progress)
+                plain = BitstreamReader(self._fit(latents, max_bytes))
+                start, layers = plain.quality, plain.layers
+            if layers:
+                latents = improve(self, image, latents, start, layers, refine, progress)
         if quality is not None:
             return self._write(self._quantise(latents, quality), quality)
         return self._fit(latents, max_bytes)
@@ -211,8 +216,8 @@ class Codec:
                 coded[quality] = self._quantise(latents, quality)
             return file_bytes(coded[quality].bits[:layers])
 
-        if file_bytes([]) > max_bytes:
-            raise HSCError(f"The smallest file has {file_bytes([])} bytes; {max_bytes} is too few.")
+        if max_bytes < EMPTY_BYTES:
+            raise HSCError(f"The smallest file has {EMPTY_BYTES} bytes; {max_bytes} is too few.")
         layers = self.networks.layers
         while layers and size(0, layers) > max_bytes:
             layers -= 1

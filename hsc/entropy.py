@@ -17,8 +17,8 @@ from hsc.rangecoder import FrequencyTables
 
 QUALITIES = 256
 """Quality is a byte; the networks see quality / 256."""
-SEMANTIC_GROUP = 16
-"""S is quantised by the quality rounded down to a multiple of this, so that 16 sets of tables serve it."""
+SEMANTIC_GROUPS = 16
+"""Qualities fall into as many groups; S is quantised alike throughout a group, so that 16 sets of tables serve it."""
 SCALES = 64
 """Gaussian tables ..."""
 SCALE_MIN, SCALE_STEP = -3.25, 0.1796875
@@ -28,11 +28,6 @@ SCALE_MIN, SCALE_STEP = -3.25, 0.1796875
 def quality_value(quality: int) -> Tensor:
     """Quality byte to the exact ``(1, 1)`` float64 that the networks take."""
     return torch.tensor([[quality / QUALITIES]], dtype=torch.float64)
-
-
-def semantic_quality(quality: int) -> int:
-    """Quality byte by which S is quantised."""
-    return quality - quality % SEMANTIC_GROUP
 
 
 def scale_indexes(log2_scale: Tensor) -> Tensor:
@@ -69,5 +64,5 @@ class EntropyTables:
 
     def semantic_indexes(self, quality: int, channels: int, positions: int) -> np.ndarray:
         """Table of each S symbol, ``(channels * positions,)``."""
-        first = semantic_quality(quality) // SEMANTIC_GROUP * channels
+        first = quality * SEMANTIC_GROUPS // QUALITIES * channels
         return np.repeat(np.arange(first, first + channels), positions)

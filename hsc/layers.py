@@ -38,7 +38,7 @@ class LayerState:
         device = generator.input.device
         self._quality = entropy.quality_value(quality).to(device)
         scn = networks.scn
-        self.semantic_step = scn.step(entropy.quality_value(entropy.semantic_quality(quality)).to(device))
+        self.semantic_step = scn.step(self._quality)
         self.semantic_tables = tables.semantic_indexes(quality, scn.CHANNELS, scn.SIZE**2)
         self.codes = scn.mean.expand(1, LAYERS, -1)
         self._semantics: Tensor | None = None

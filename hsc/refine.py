@@ -33,7 +33,7 @@ LEARNING_RATE = 0.1
 
 
 def refine(
-    codec: Codec, image: Image.Image, latents: Latents, quality: int, steps: int,
+    codec: Codec, image: Image.Image, latents: Latents, quality: int, layers: int, steps: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Latents:
     """Improve the latents of one photo for one quality.
@@ -42,6 +42,7 @@ def refine(
         image: the aligned face.
         latents: where to start; see :meth:`hsc.codec.Codec.latents`.
         quality: quality byte at which they will be coded, or near it.
+        layers: how many of them the file will have, at least 1.
         steps: of Adam; each is a pass through the generator and back at preview size.
         progress: called with steps done and steps in all.
 
@@ -55,6 +56,7 @@ def refine(
     target = images.to_tensor(image, PREVIEW_SIZE).to(codec.device)
     seen = lpips.features(target)
     q = torch.tensor([[quality / entropy.QUALITIES]], device=codec.device)
+    slices = torch.tensor([layers - 1], device=codec.device)
     weight = RATE_WEIGHT * 2 ** (-RATE_SPAN * q.item())
     semantic_step = networks.scn.step(q)
     feature_steps = [fcn.step(q)[:, :, None, None] for fcn in networks.fcn]
@@ -74,7 +76,7 @@ def refine(
         optimizer = torch.optim.Adam([s, *ys], lr=LEARNING_RATE, betas=(0.8, 0.95))
         for index in range(steps):
             features = [lambda _, y=y, step=step: y * step for y, step in zip(ys, feature_steps)]
-            coded = quantise(networks, generator.prefix, s * semantic_step, features, q)
+            coded = quantise(networks, generator.prefix, s * semantic_step, features, q, slices)
             middle = generator.prefix(coded.codes, PREVIEW_LEVEL, coded.features[-1], networks.levels[-1])
             picture = codec.preview(middle, coded.codes)
             distortion = (picture - target).abs().mean() + lpips.distance(lpips.features(picture), seen).mean()
@@ -83,9 +85,8 @@ def refine(
             through = lpips(part, window.cut(large, place, WINDOW))
             # S has no cheap differentiable rate here; a symbol costs about a bit for each doubling.
             semantic_bits = torch.log2(1 + s.abs()).sum()
-            loss = (
-                distortion + TEXTURE_WEIGHT * through.mean() + weight * (coded.bits.sum() + semantic_bits) / 8
-            )
+            bits = coded.bits[:, :layers - 1].sum() + semantic_bits
+            loss = distortion + TEXTURE_WEIGHT * through.mean() + weight * bits / 8
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -68,7 +68,7 @@ def test_entropy_parameters_do_not_depend_on_the_batch(codec, name):
     data, symbols = golden(name)
     networks = codec.networks
     quality = entropy.quality_value(bitstream.BitstreamReader(data).quality)
-    step = networks.scn.step(entropy.quality_value(entropy.semantic_quality(int(quality.item() * 256))))
+    step = networks.scn.step(quality)
     results = []
     for batch in (1, 8):
         semantics = entropy_grid(torch.from_numpy(symbols[0].astype(np.float64))[None] * step)
@@ -101,9 +101,20 @@ def test_rate_control_hits_the_size(codec, face, size):
     assert len(data) >= 0.9 * min(size, full)
 
 
-def test_training_sees_what_the_decoder_has(codec, face):
-    """The differentiable path gives the features of the real one, and about its bytes."""
-    quality = 160
+@pytest.mark.parametrize("size", [bitstream.EMPTY_BYTES, 60, 120])
+def test_few_bytes_hold_what_fits(codec, face, size):
+    """Down to no layer at all, which is the mean face."""
+    data = codec.encode(face, max_bytes=size)
+    assert len(data) <= size
+    assert codec.parse(data).complete
+
+
+@pytest.mark.parametrize("quality", [160, 175])
+def test_training_sees_what_the_decoder_has(codec, face, quality):
+    """The differentiable path gives the features of the real one, and about its bytes.
+
+    At 175 too, the last quality whose S is quantised as at 160.
+    """
     latents = codec.latents(*codec.invert(face))
     real = codec.parse(codec.encode(face, quality=quality, refine=0))
     q = torch.tensor([[quality / entropy.QUALITIES]])

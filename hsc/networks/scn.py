@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hsc.entropy import SEMANTIC_GROUPS
 from hsc.generator import LATENT, LAYERS
 from hsc.networks.gain import QuantisationStep
 
@@ -39,5 +40,9 @@ class SemanticCompressionNetwork(nn.Module):
         return self.mean + torch.einsum("blr,lrc->blc", codes, self.expand)
 
     def step(self, quality: Tensor) -> Tensor:
-        """``(B, 1)`` quality to the ``(B, 768)`` quantisation steps: symbols of one channel share theirs."""
-        return self.steps(quality).repeat_interleave(self.SIZE**2, 1)
+        """``(B, 1)`` quality to the ``(B, 768)`` quantisation steps.
+
+        Symbols of one channel share theirs, and so do the qualities of a group, which share their tables too.
+        """
+        group = torch.floor(quality * SEMANTIC_GROUPS) / SEMANTIC_GROUPS
+        return self.steps(group).repeat_interleave(self.SIZE**2, 1)

@@ -65,7 +65,7 @@ def semantic_tables(networks: HSCNetworks, rate: RateModel) -> tuple[Tensor, Ten
 
     rows, lengths, offsets = [], [], []
     bins = torch.arange(-HALF_WIDTH, HALF_WIDTH + 1).float()
-    for quality in range(0, entropy.QUALITIES, entropy.SEMANTIC_GROUP):
+    for quality in range(0, entropy.QUALITIES, entropy.QUALITIES // entropy.SEMANTIC_GROUPS):
         steps = networks.scn.steps(entropy.quality_value(quality))[0].float()
         values = (bins[None] * steps[:, None])[:, None]
         mass = rate.probability(values, steps[:, None, None])[:, 0]
