@@ -19,7 +19,7 @@ from hsc.networks import (
 
 FIRST_LEVEL = 2
 """Generator level of the coarsest F: the input of block 2, 512x16x16."""
-LATENTS, SLICES = (192, 96, 48), (8, 4, 2)
+LATENTS, SLICES = (192, 96), (8, 4)
 """Channels of symbols, and slices they are cut into, for each level of F from the coarsest."""
 
 
@@ -27,7 +27,7 @@ class HSCNetworks(nn.Module):
     """GIE, SCN, and for each level of F an FCN and an SCE (HSC, arXiv 2502.16799).
 
     Args:
-        levels: levels of F that are coded, 1 to 3: 16x16, then 32x32, then 64x64 as well.
+        levels: levels of F that are coded: 1 for 16x16, 2 for 32x32 as well.
     """
 
     def __init__(self, levels: int = 1) -> None:

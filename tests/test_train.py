@@ -10,16 +10,21 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
-from hsc import entropy
+import hsc
+from hsc import entropy, weights
+from hsc.errors import HSCError
 from hsc.generator import Generator
 from hsc.model import FIRST_LEVEL, HSCNetworks
 from hsc.networks.gain import round_through
+from hsc.preview import PreviewHead
 from hsc.soft import gaussian_bits
 from hsc.train.data import VALIDATION, Faces, load_faces, sample_codes, synthetic_pairs
 from hsc.train.export import gaussian_tables, semantic_tables
 from hsc.train.start import principal_components, principal_semantics
 from hsc.train.rate import RateModel
+from hsc.train.trainer import Settings, Trainer
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +55,37 @@ def test_shards_are_decoded_once_and_split_by_name(tmp_path):
     assert first.large(np.array([2])).shape == (1, 3, 1024, 1024)
     batch = first.batch(np.array([0, 2]), np.array([False, True]))
     assert batch.shape == (2, 3, 256, 256) and batch[0].max() == -1
+
+
+def test_what_is_no_shard_is_refused(tmp_path):
+    text, broken = tmp_path / "text.tar", tmp_path / "broken.tar"
+    text.write_text("not a tar file")
+    with tarfile.open(broken, "w") as archive:
+        archive.addfile(tarfile.TarInfo("0.png"))
+    for shard in (text, broken):
+        with pytest.raises(HSCError):
+            load_faces([shard], tmp_path / "cache")
+
+
+def test_training_goes_on_from_exported_weights(generator):
+    trainer = Trainer(Faces(np.zeros((1, 1, 1, 3), np.uint8), ["a"]), Settings(1.0), generator, PreviewHead.load())
+    shipped = hsc.Codec.load().networks.state_dict()
+    trainer.load(weights.shipped("codec").parent)
+    found = trainer.networks.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in shipped.items())
+
+
+def test_a_checkpoint_of_other_networks_is_refused(generator, tmp_path):
+    trainer = Trainer(Faces(np.zeros((1, 1, 1, 3), np.uint8), ["a"]), Settings(1.0), generator, PreviewHead.load())
+    with pytest.raises(HSCError, match="not a checkpoint"):
+        trainer.load(weights.shipped("preview"))
+    trainer.save(tmp_path / "own.safetensors")
+    trainer.load(tmp_path / "own.safetensors")
+    two = HSCNetworks(levels=2)
+    save_file({f"networks.{name}": value.contiguous() for name, value in two.state_dict().items()},
+              tmp_path / "two.safetensors")
+    with pytest.raises(HSCError, match="not a checkpoint"):
+        trainer.load(tmp_path / "two.safetensors")
 
 
 def test_validation_pictures_are_fixed_by_their_names():
@@ -141,7 +177,7 @@ def test_gaussian_tables_match_their_scales():
 def test_semantic_tables_follow_the_density(rate):
     networks = HSCNetworks()
     cdf, lengths, offsets = semantic_tables(networks, rate)
-    groups = entropy.QUALITIES // entropy.SEMANTIC_GROUP
+    groups = entropy.SEMANTIC_GROUPS
     assert len(cdf) == groups * 192
     row, start = cdf[0, :lengths[0]], int(offsets[0])
     zero = -start

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from hsc.errors import HSCError
+from hsc.evaluate import SUFFIXES
 from hsc.generator import LATENT, LAYERS, Generator
 
 VALIDATION = 200
@@ -86,20 +89,38 @@ def _mirror(pictures: Tensor, flip: np.ndarray | None) -> Tensor:
 
 
 def load_faces(shards: list[Path], cache: Path) -> Faces:
-    """Decode tar shards, once; the array is kept under ``cache`` and mapped into memory after that."""
+    """Decode tar shards, once; the arrays are kept under ``cache`` and mapped into memory after that.
+
+    Raises:
+        HSCError: a shard cannot be read, or a picture in it.
+    """
     cache.mkdir(parents=True, exist_ok=True)
-    names, payloads = [], []
+    names, payloads, identity = [], [], hashlib.sha256()
     for shard in sorted(shards):
-        with tarfile.open(shard) as archive:
-            for member in archive:
-                if member.isfile() and not member.name.endswith(".txt"):
-                    names.append(f"{shard.stem}/{member.name}")
-                    payloads.append(archive.extractfile(member).read())
-    digest = hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:12]
+        for name, payload in members(shard):
+            names.append(f"{shard.stem}/{name}")
+            payloads.append(payload)
+            identity.update(f"{names[-1]} {zlib.crc32(payload)}{chr(10)}".encode())
+    digest = identity.hexdigest()[:12]
     detailed = np.array([i for i, payload in enumerate(payloads) if _side(payload) >= DETAIL], np.int64)
     pictures = _decode_all(payloads, SIZE, cache / f"faces-{digest}.npy")
     details = _decode_all([payloads[i] for i in detailed], DETAIL, cache / f"details-{digest}.npy")
     return Faces(pictures, names, details, detailed)
+
+
+def members(shard: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every picture file of a tar shard, in the order of the shard.
+
+    Raises:
+        HSCError: it is not a tar file that can be read.
+    """
+    try:
+        with tarfile.open(shard) as archive:
+            for member in archive:
+                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+                    yield member.name, archive.extractfile(member).read()
+    except (OSError, tarfile.TarError) as error:
+        raise HSCError(f"{shard.name} is not a tar file that can be read.") from error
 
 
 def _decode_all(payloads: list[bytes], size: int, target: Path) -> np.ndarray:
@@ -117,8 +138,11 @@ def _decode_all(payloads: list[bytes], size: int, target: Path) -> np.ndarray:
 
 
 def _side(payload: bytes) -> int:
-    with Image.open(io.BytesIO(payload)) as image:
-        return image.width
+    try:
+        with Image.open(io.BytesIO(payload)) as image:
+            return image.width
+    except OSError as error:
+        raise HSCError("A shard holds a picture that is damaged.") from error
 
 
 def _decode(payload: bytes, size: int) -> np.ndarray:

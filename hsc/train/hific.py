@@ -18,7 +18,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +33,7 @@ from torch import Tensor, nn
 
 from hsc.baselines.hific import REDUCED, Discriminator, HiFiC, HiFiCConfig, save
 from hsc.errors import HSCError, WeightsError
+from hsc.train.data import members, sample_codes
 
 SIDE = 1024
 LOWEST, HIGHEST = 0.008, 0.030
@@ -105,9 +105,9 @@ class Crops:
 
     def __init__(self, shards: list[Path], settings: Settings, generator: nn.Module | None):
         self.settings, self.generator = settings, generator
-        self.files = [data for shard in sorted(shards) for data in _members(shard)]
+        self.files = [data for shard in sorted(shards) for _, data in members(shard)]
         if len(self.files) < 2 * HELD_OUT:
-            raise WeightsError(
+            raise HSCError(
                 f"Training needs at least {2 * HELD_OUT} pictures; the tar files have {len(self.files)}."
             )
         spacing = len(self.files) // HELD_OUT
@@ -148,8 +148,6 @@ class Crops:
     @torch.no_grad()
     def _synthesise(self, count: int) -> Tensor:
         """Crops of one or two generated faces: a face costs more than its crops."""
-        from hsc.train.data import sample_codes
-
         faces = max(count // 4, 1)
         pictures = self.generator(sample_codes(self.generator, faces, self.latents)).clamp(-1, 1)
         side, crops = self.settings.crop, []
@@ -157,18 +155,6 @@ class Crops:
             left, top = self.random.integers(SIDE - side + 1, size=2)
             crops.append(pictures[index % faces, :, top : top + side, left : left + side])
         return torch.stack(crops)
-
-
-def _members(shard: Path) -> list[bytes]:
-    try:
-        with tarfile.open(shard) as archive:
-            return [
-                archive.extractfile(member).read()
-                for member in archive
-                if member.isfile() and Path(member.name).suffix.lower() in (".webp", ".jpg", ".jpeg", ".png")
-            ]
-    except (OSError, tarfile.TarError) as error:
-        raise WeightsError(f"{shard.name} is not a tar file that can be read.") from error
 
 
 class Trainer:

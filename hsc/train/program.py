@@ -28,7 +28,7 @@ from hsc import soft
 from hsc.errors import HSCError
 from hsc.generator import LATENT, LAYERS, Generator
 from hsc.preview import PreviewHead
-from hsc.train.data import load_faces
+from hsc.train.data import VALIDATION, load_faces
 from hsc.train.start import start_transforms
 from hsc.train.trainer import Settings, Trainer
 from hsc.weights import cache_dir
@@ -270,7 +270,7 @@ def run(
 
     Raises:
         WeightsError: the judges' networks are missing.
-        HSCError: there is nothing to train on.
+        HSCError: there is too little to train on, or the checkpoint is of other networks.
     """
     generator = Generator.load().to(device)
     if stage == "preview":
@@ -283,6 +283,10 @@ def run(
     if not shards:
         raise HSCError("Training needs faces: name tar shards with --data.")
     faces = load_faces(shards, cache_dir() / "faces")
+    if len(faces.training) < settings.batch:
+        raise HSCError(f"{VALIDATION} faces are held out; with {len(faces.names)}, too few are left to train on.")
+    if stage == "inversion" and not settings.synthetic:
+        raise HSCError("The stage inversion needs synthetic faces.")
     trainer = Trainer(faces, settings, generator, PreviewHead.load())
     if checkpoint:
         trainer.load(checkpoint)

@@ -18,15 +18,16 @@ def start_transforms(trainer: Trainer, count: int = 2048) -> None:
     new = [index for index, fcn in enumerate(networks.fcn) if not fcn.synthesis_correction[-1].weight.any()]
     if not new:
         return
+    count = min(count, len(trainer.faces.training))
     chosen = np.sort(trainer.numpy.choice(trainer.faces.training, count, replace=False))
     codes, residuals = [], [[] for _ in networks.fcn]
-    for part in np.array_split(chosen, count // 16):
+    for part in np.array_split(chosen, -(-count // 16)):
         s, features = trainer.invert(trainer.faces.batch(part).to(trainer.device))
         codes.append(s)
         for index in new:
             before = (features[index - 1], networks.levels[index - 1]) if index else ()
             residual = features[index] - trainer.prefix(s, networks.levels[index], *before)
-            # Every second row and column of patches is plenty at finer levels.
+            # Patches side by side at 16x16; every second of them each way is plenty at 32x32.
             patches = F.unfold(residual, 2, stride=2 * 2**index).transpose(1, 2).flatten(0, 1)
             residuals[index].append(patches)
     if 0 in new:

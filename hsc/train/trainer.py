@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hsc import soft, window
+from hsc.errors import HSCError
 from hsc.generator import Generator
 from hsc.model import HSCNetworks
 from hsc.preview import PREVIEW_LEVEL, PreviewHead
@@ -24,6 +25,7 @@ from hsc.refine import RATE_SPAN, RATE_WEIGHT
 from hsc.train.data import Faces, sample_codes, synthetic_pairs
 from hsc.train.losses import PictureLoss
 from hsc.train.rate import RateModel, add_noise
+from hsc.weights import read
 
 WINDOW = 40
 """Side of the windows through which texture is judged, see :mod:`hsc.window`."""
@@ -40,7 +42,7 @@ class Settings:
     """Pictures of a batch that are judged at full resolution too, through a window."""
     levels: int = 1
     """Levels of F."""
-    learning_rate: float = 6e-4
+    learning_rate: float = 8e-4
     seed: int = 0
     rate_weight: float = RATE_WEIGHT
     """Weight of one byte at quality 0 ..."""
@@ -100,11 +102,25 @@ class Trainer:
         return self.exact_generator.input.device
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint; parameters of stages or levels not reached yet may be missing."""
+        """Continue from a checkpoint, or from a folder of exported weights; a level that they lack starts anew.
+
+        Exported weights have no densities of S either: the entropy models start anew.
+
+        Raises:
+            WeightsError: nothing of that kind can be read.
+            HSCError: it is of other networks.
+        """
+        if path.is_dir():
+            exported = (read(path / f"{name}.safetensors") for name in ("encoder", "codec"))
+            state = {f"networks.{name}": value for part in exported for name, value in part.items()
+                     if not name.startswith("tables.")}
+        else:
+            state = read(path)
         own = self.model.state_dict()
-        state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()
-                 if name in own and own[name].shape == value.shape}
-        self.model.load_state_dict(state, strict=False)
+        needed = {f"networks.{name}" for name in HSCNetworks(levels=1).state_dict()}
+        if not needed <= state.keys() <= own.keys() or any(own[name].shape != state[name].shape for name in state):
+            raise HSCError(f"{path.name} is not a checkpoint of networks with {len(self.networks.levels)} levels of F.")
+        self.model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()}, strict=False)
         self.remember()
 
     def remember(self) -> None:
@@ -120,10 +136,10 @@ class Trainer:
     def real(self, count: int, detailed: int = 0) -> tuple[Tensor, Tensor]:
         """Training faces, mirrored at random: ``(count, 3, 256, 256)``, and the first of them at full resolution.
 
-        The latter are ``(detailed, 3, 1024, 1024)``, or fewer where the shards have fewer.
+        The latter are ``(detailed, 3, 1024, 1024)``, or fewer where the batch or the shards have fewer.
         """
         large = np.intersect1d(self.faces.detailed, self.faces.training)
-        first = self.numpy.choice(large, min(detailed, len(large)), replace=False)
+        first = self.numpy.choice(large, min(detailed, count, len(large)), replace=False)
         rest = self.numpy.choice(self.faces.training, count - len(first), replace=False)
         flip = self.numpy.random(count) < 0.5
         pictures = self.faces.batch(np.concatenate((first, rest)), flip)

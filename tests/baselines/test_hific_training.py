@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from hsc.baselines.hific import HiFiCCodec, HiFiCConfig
-from hsc.errors import WeightsError
+from hsc.errors import HSCError, WeightsError
 from hsc.train import hific as training
 from hsc.train.hific import Crops, RateControl, Settings, Trainer
 
@@ -59,11 +59,11 @@ def test_crops(shard):
 
 def test_data_that_cannot_be(shard, tmp_path):
     (tmp_path / "text.tar").write_text("no archive")
-    with pytest.raises(WeightsError, match="text.tar"):
+    with pytest.raises(HSCError, match="text.tar"):
         Crops([tmp_path / "text.tar"], settings(), None)
     with tarfile.open(tmp_path / "empty.tar", "w"):
         pass
-    with pytest.raises(WeightsError, match="at least"):
+    with pytest.raises(HSCError, match="at least"):
         Crops([tmp_path / "empty.tar"], settings(), None)
 
 
