@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
+from hsc import images
 from hsc.alignment import Alignment, Face
 from hsc.codec import Semantics
 
@@ -51,11 +51,8 @@ class Folder:
             name: what a download is called, without suffix.
             note: one sentence: restored or edited by HSC.
         """
-        info = PngInfo()
-        info.add_text("Software", "HSC Studio")
-        info.add_text("Comment", note)
         path = self._new(f"{name}.png")
-        image.save(path, "PNG", pnginfo=info, compress_level=1)
+        images.save(image, path, note, compress_level=1)
         return path
 
     def data(self, data: bytes, name: str) -> Path:

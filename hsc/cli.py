@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from hsc.compare_cli import Rates, compare_command
 from hsc.errors import BitstreamError, HSCError
@@ -42,18 +41,6 @@ def _read(path: Path) -> bytes:
     if not data:
         raise BitstreamError(f"{path.name} is empty.")
     return data
-
-
-def _save(image: Image.Image, path: Path, note: str) -> None:
-    """Save by suffix; a PNG says where it comes from."""
-    info = PngInfo()
-    info.add_text("Software", "HSC Studio")
-    info.add_text("Comment", note)
-    extra = {"pnginfo": info} if path.suffix.lower() == ".png" else {}
-    try:
-        image.save(path, **extra)
-    except (OSError, ValueError) as error:
-        raise HSCError(f"{path} cannot be written: {error}.") from error
 
 
 def _aligned(photo: Path, face: int | None, no_align: bool) -> Image.Image:
@@ -140,7 +127,7 @@ def decode(file: Path, out: Path, prefix: int | None, size: str, into: Path | No
         photo = images.open_image(into)
         _, found = alignment.align(photo, face)
         picture = alignment.paste_back(photo, picture, found)
-    _save(picture, out, note)
+    images.save(picture, out, note)
 
 
 def _strengths(edits: tuple[str, ...]) -> dict[str, float]:
@@ -186,7 +173,7 @@ def edit(file: Path, out: Path, edits: tuple[str, ...]) -> None:
 @click.option("--frames", type=click.IntRange(2, 600), default=48, show_default=True)
 @click.option("--size", type=click.Choice(["1024", "512", "256"]), default="512", show_default=True)
 def morph(file: Path, out: Path, move: str, frames: int, size: str) -> None:
-    """Slide one edit over FILE, there and back, as the film OUT (.mp4 or .gif).
+    """Slide one edit over FILE, there and back, as the film OUT (.mp4 or .gif); other stored edits stay.
 
     Example: python -m hsc morph me.hsc me.mp4 smile=-1:1
     """
@@ -203,7 +190,8 @@ def morph(file: Path, out: Path, move: str, frames: int, size: str) -> None:
     codec = _codec()
     semantics = codec.parse(_read(file))
     with tqdm(total=frames, unit="frame") as bar:
-        film.write(codec, semantics, name, ends, out, frames, int(size), lambda done, _: bar.update())
+        film.write(codec, semantics, name, ends, out, frames, int(size), codec.stored_edits(semantics),
+                   lambda done, _: bar.update())
     click.echo(f"{out}: {frames} frames, {out.stat().st_size} bytes")
 
 
@@ -243,7 +231,9 @@ def info(file: Path, as_json: bool) -> None:
 @click.option("--face", type=click.IntRange(0), help="Which face, 0 for the largest.")
 def align(photo: Path, out: Path, face: int | None) -> None:
     """Cut the face out of PHOTO as an FFHQ-aligned 1024x1024 picture."""
-    _save(_aligned(photo, face, False), out, "Aligned by HSC.")
+    from hsc import images
+
+    images.save(_aligned(photo, face, False), out, "Aligned by HSC.")
 
 
 @main.command("eval")
@@ -263,7 +253,7 @@ def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | N
     paths = evaluate.pictures(folder)[:limit]
     found = evaluate.evaluate(_codec(), paths, targets, refine)
     results = list(tqdm(found, total=len(paths) * len(targets), unit="file"))
-    rows = evaluate.summary(results)
+    rows, curve = evaluate.summary(results), []
     names = ["bytes", "bpp", "lpips_alex", "lpips_vgg_256", "psnr", "ms_ssim", "identity", "face_distance",
              "landmarks"]
     click.echo("target  " + "  ".join(f"{name:>13}" for name in names))
@@ -273,14 +263,13 @@ def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | N
         click.echo(f"{row['target']:>6}  " + "  ".join(f"{cell:>13}" for cell in cells))
     if prefixes:
         found = evaluate.prefixes(_codec(), paths, max(targets), refine)
-        curves = list(tqdm(found, total=len(paths), unit="file"))
+        curve = evaluate.mean_curve(list(tqdm(found, total=len(paths), unit="file")))
         click.echo(f"prefixes of {max(targets)} bytes\n   layer         bytes    lpips_alex")
-        for layer in range(min(map(len, curves))):
-            size, distance = (sum(values) / len(curves) for values in zip(*(curve[layer] for curve in curves)))
-            click.echo(f"{layer or 'none':>8}  {size:>12.1f}  {distance:>12.4f}")
+        for row in curve:
+            click.echo(f"{row['layer']:>8}  {row['bytes']:>12.1f}  {row['lpips_alex']:>12.4f}")
     if json_file:
         files = [{**asdict(result), "scores": asdict(result.scores)} for result in results]
-        _write(json_file, json.dumps({"means": rows, "files": files}, indent=1).encode())
+        _write(json_file, json.dumps({"means": rows, "prefixes": curve, "files": files}, indent=1).encode())
 
 
 @main.command()
@@ -293,25 +282,27 @@ def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine:
     """Show PHOTOS and what comes back at several rates, side by side in one picture OUT."""
     from tqdm import tqdm
 
+    from hsc import images
     from hsc.sheet import contact_sheet
 
     faces = [_aligned(photo, None, no_align) for photo in photos]
     with tqdm(total=len(faces) * len(targets), unit="file") as bar:
         picture = contact_sheet(_codec(), faces, targets, refine=refine, progress=bar.update)
-    _save(picture, out, "Restored by HSC from compressed files.")
+    images.save(picture, out, "Restored by HSC from compressed files.")
 
 
 @main.command()
 @click.argument("stage", type=click.Choice(["preview", "inversion", "semantics", "codec", "entropy"]))
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), required=True, help="Time to run.")
-@click.option("--from", "checkpoint", type=FILE, help="Checkpoint to continue from.")
+@click.option("--from", "checkpoint", type=click.Path(exists=True, path_type=Path),
+              help="Checkpoint, or folder of exported weights, to continue from.")
 @click.option("--data", multiple=True, type=FILE, help="Tar shards of aligned faces; may be repeated.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True)
-@click.option("--levels", default=1, show_default=True, type=click.IntRange(1, 3),
-              help="Levels of F: 16x16, 32x32, 64x64.")
+@click.option("--levels", default=1, show_default=True, type=click.IntRange(1, 2),
+              help="Levels of F: 16x16, 32x32.")
 @click.option("--synthetic", type=click.IntRange(0), default=4, show_default=True, help="Synthetic faces a step.")
-@click.option("--learning-rate", type=float, default=8e-4, show_default=True)
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=8e-4, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
 def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path, ...], out: Path, batch: int,

@@ -76,6 +76,16 @@ def prefixes(
             ]
 
 
+def mean_curve(curves: Sequence[Sequence[tuple[int, float]]]) -> list[dict[str, float | str]]:
+    """Means over pictures of what :func:`prefixes` gives, up to the last layer that all of them have."""
+    rows = []
+    for layer, ends in enumerate(zip(*curves)):
+        size, distance = (sum(values) / len(curves) for values in zip(*ends))
+        name = ("none", "S")[layer] if layer < 2 else f"F{layer - 1}"
+        rows.append({"layer": name, "bytes": size, "lpips_alex": distance})
+    return rows
+
+
 def _open(path: Path) -> Image.Image:
     """A square picture at 1024 px."""
     original = images.open_image(path)

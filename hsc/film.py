@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
 
+from hsc import images
 from hsc.codec import Codec, Semantics
 from hsc.errors import HSCError
 
 FRAMES_PER_SECOND = 24
+NOTE = "Synthetic: a face restored and edited by HSC."
 
 
 def frames(
     codec: Codec, semantics: Semantics, name: str, ends: tuple[float, float], count: int, size: int,
-    progress: Callable[[int, int], None] | None = None,
+    others: Mapping[str, float] = MappingProxyType({}), progress: Callable[[int, int], None] | None = None,
 ) -> list[Image.Image]:
     """``count`` pictures of side ``size`` in which strength goes from one end to the other and back, smoothly.
+
+    Args:
+        name: direction that slides.
+        others: edits that stay as they are.
 
     Raises:
         DirectionError: the direction is unknown or a strength is out of range.
@@ -28,7 +35,8 @@ def frames(
     pictures = []
     for index in range(count):
         share = 0.5 - 0.5 * math.cos(2 * math.pi * index / count)
-        pictures.append(codec.render(codec.edit(semantics, {name: first + share * (last - first)}), size))
+        strengths = {**others, name: first + share * (last - first)}
+        pictures.append(codec.render(codec.edit(semantics, strengths), size))
         if progress:
             progress(index + 1, count)
     return pictures
@@ -36,9 +44,10 @@ def frames(
 
 def write(
     codec: Codec, semantics: Semantics, name: str, ends: tuple[float, float], out: Path, count: int = 48,
-    size: int = 512, progress: Callable[[int, int], None] | None = None,
+    size: int = 512, others: Mapping[str, float] = MappingProxyType({}),
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write the film as ``.mp4`` or ``.gif``, by the suffix of ``out``.
+    """Write the film as ``.mp4`` or ``.gif``, by the suffix of ``out``; its metadata say that it is synthetic.
 
     Raises:
         HSCError: another suffix, or the file cannot be written.
@@ -47,18 +56,17 @@ def write(
     suffix = out.suffix.lower()
     if suffix not in (".mp4", ".gif"):
         raise HSCError(f"A film is .mp4 or .gif, not {out.name}.")
-    pictures = frames(codec, semantics, name, ends, count, size, progress)
+    pictures = frames(codec, semantics, name, ends, count, size, others, progress)
     if suffix == ".gif":
-        try:
-            pictures[0].save(out, save_all=True, append_images=pictures[1:], duration=1000 / FRAMES_PER_SECOND, loop=0)
-        except OSError as error:
-            raise HSCError(f"{out} cannot be written: {error.strerror}.") from error
+        images.save(pictures[0], out, NOTE, save_all=True, append_images=pictures[1:],
+                    duration=1000 / FRAMES_PER_SECOND, loop=0)
         return
     import imageio_ffmpeg
 
     try:
         writer = imageio_ffmpeg.write_frames(str(out), (size, size), fps=FRAMES_PER_SECOND, quality=8,
-                                             macro_block_size=8)
+                                             macro_block_size=8,
+                                             output_params=["-metadata", f"comment={NOTE}"])
         writer.send(None)
         for picture in pictures:
             writer.send(np.ascontiguousarray(picture))

@@ -13,9 +13,13 @@ from typing import BinaryIO, Optional, Union
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
-from hsc.errors import ImageError
+from hsc.errors import HSCError, ImageError
+
+SOFTWARE = "HSC Studio"
+"""What files name as their maker."""
 
 MAX_PIXELS = 40_000_000
 """Largest picture that is decoded, in pixels; checked on the header alone."""
@@ -107,6 +111,37 @@ def to_pil(image: torch.Tensor) -> Image.Image:
         raise ValueError(f"expected one picture (3, H, W), not {tuple(image.shape)}")
     levels = ((image.detach().float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return Image.fromarray(levels.permute(1, 2, 0).cpu().numpy())
+
+
+def save(image: Image.Image, path: Path, note: str, **options: object) -> None:
+    """Write a picture whose metadata say what it is, in the format that the suffix names.
+
+    Args:
+        image: any PIL picture.
+        path: PNG, JPEG, WebP, AVIF, TIFF and GIF have a place for the note; other formats go without.
+        note: one sentence: restored or edited by HSC.
+        options: for Pillow's writer.
+
+    Raises:
+        HSCError: the suffix names no format that Pillow writes, or the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".png":
+        info = PngInfo()
+        info.add_text("Software", SOFTWARE)
+        info.add_text("Comment", note)
+        options["pnginfo"] = info
+    elif suffix == ".gif":
+        options["comment"] = note
+    else:
+        exif = Image.Exif()
+        exif[ExifTags.Base.Software] = SOFTWARE
+        exif[ExifTags.Base.ImageDescription] = note
+        options["exif"] = exif
+    try:
+        image.save(path, **options)
+    except (OSError, ValueError) as error:
+        raise HSCError(f"{path} cannot be written: {error}.") from error
 
 
 def _read(source: Source) -> tuple[bytes, str]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from hsc import images
-from hsc.errors import ImageError
+from hsc.errors import HSCError, ImageError
 
 SIZE = (40, 24)
 
@@ -230,3 +230,19 @@ def test_tensor_round_trip() -> None:
     assert images.to_tensor(picture, size=16).shape == (1, 3, 16, 16)
     with pytest.raises(ValueError, match="one picture"):
         images.to_pil(torch.zeros(2, 3, 4, 4))
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "tif"])
+def test_saved_pictures_say_what_they_are(tmp_path, suffix):
+    path = tmp_path / f"face.{suffix}"
+    images.save(Image.new("RGB", (8, 8)), path, "Synthetic: edited.")
+    with Image.open(path) as picture:
+        told = [*picture.info.values(), *picture.getexif().values()]
+    assert any("Synthetic: edited." in (each.decode("latin-1") if isinstance(each, bytes) else str(each))
+               for each in told)
+
+
+@pytest.mark.parametrize("name", ["face.xyz", "missing/face.png"])
+def test_pictures_that_cannot_be_saved_are_refused(tmp_path, name):
+    with pytest.raises(HSCError, match="cannot be written"):
+        images.save(Image.new("RGB", (8, 8)), tmp_path / name, "")

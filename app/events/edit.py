@@ -104,11 +104,12 @@ class EditEvents(Handlers):
             path = session.folder.new(f"morph-{title}.mp4")
             film.write(
                 self.studio.codec,
-                self._moved(session, others),
+                self.studio.whole(session),
                 key,
                 (-1.0, 1.0),
                 path,
                 editing.FILM_FRAMES,
+                others=others,
                 progress=lambda done, total: progress((done, total), "Rendering frames"),
             )
             return {self.ui.video: gr.Video(value=str(path), visible=True)}
