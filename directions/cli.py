@@ -22,8 +22,12 @@ _SHARED = Path(__file__).resolve().parents[2] / "shared"
 _folder = click.Path(path_type=Path, file_okay=False)
 _existing = click.Path(path_type=Path, exists=True, file_okay=False)
 _workers = click.option(
-    "--workers", default=os.cpu_count(), show_default="processor cores", help="Processes that share the work."
+    "--workers", type=click.IntRange(1), default=os.cpu_count(), show_default="processor cores", help="Processes that share the work."
 )
+_samples = click.option(
+    "--samples", type=click.IntRange(1), default=20000, show_default=True, help="Latents that are rendered and scored."
+)
+_seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 _cache = click.option("--cache", type=_folder, help="Folder of what is computed once; kept between runs.")
 
 
@@ -73,8 +77,8 @@ def list_(verbose: bool) -> None:
 
 
 @main.command()
-@click.option("--samples", default=20000, show_default=True, help="Latents that are rendered and scored.")
-@click.option("--seed", default=0, show_default=True)
+@_samples
+@_seed
 @_cache
 @_workers
 def sample(samples: int, seed: int, cache: Path | None, workers: int) -> None:
@@ -88,8 +92,8 @@ def sample(samples: int, seed: int, cache: Path | None, workers: int) -> None:
 @main.command()
 @click.argument("names", nargs=-1, type=click.Choice(sorted(ATTRIBUTES)))
 @click.option("--all", "everything", is_flag=True, help="Learn every attribute.")
-@click.option("--samples", default=20000, show_default=True, help="Latents that are rendered and scored.")
-@click.option("--seed", default=0, show_default=True)
+@_samples
+@_seed
 @click.option(
     "--photos",
     type=_existing,
@@ -140,8 +144,11 @@ def learn(
 @_shared("--photos", "data/eval1024", "Folder of aligned photos")
 @_shared("--references", "reference/directions", "Folder of directions to compare with")
 @click.option("--compare/--no-compare", default=True, show_default=True, help="Measure the references too.")
-@click.option("--bytes", "max_bytes", default=1000, show_default=True, help="Bytes that photos are coded with.")
-@click.option("--limit", default=0, help="Only the first photos.")
+@click.option(
+    "--bytes", "max_bytes", type=click.IntRange(12), default=1000, show_default=True,
+    help="Bytes that photos are coded with.",
+)  # fmt: skip
+@click.option("--limit", type=click.IntRange(1), help="Only the first photos.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only these directions; may be repeated.")
 @click.option("--publish", is_flag=True, help="Renew EVALUATION.md and what it shows in this package, too.")
 @click.option("--out", type=_folder, required=True, help="Folder for the page and the contact sheets.")
@@ -152,7 +159,7 @@ def evaluate(
     references: Path,
     compare: bool,
     max_bytes: int,
-    limit: int,
+    limit: int | None,
     only: tuple[str, ...],
     publish: bool,
     out: Path,
@@ -169,14 +176,14 @@ def evaluate(
     from directions.evaluate import Plan, measure, summarise
     from directions.photos import image_files
 
-    paths = image_files(photos)[: limit or None]
+    paths = image_files(photos)[:limit]
     names = tuple(directions.load(name).name for name in only or directions.names())
     strangers = [name for name in names if name not in ATTRIBUTES]
     if strangers:
         raise DirectionError(f"Nothing measures the direction '{strangers[0]}'.")
     if compare and not references.is_dir():
         raise DirectionError(f"There is no folder {references}; say --no-compare to do without.")
-    plan = Plan(names, references if compare else None, max_bytes, _cache_of(cache))
+    plan = Plan(names, references if compare else None, max_bytes, _cache_of(cache), photos.name)
     results = list(tqdm(measure(plan, paths, workers), total=len(paths), unit="photo", smoothing=0))
     results.sort(key=lambda photo: photo.name)
     report = summarise(plan, results)

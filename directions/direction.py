@@ -28,8 +28,8 @@ class Direction:
         array: ``(16, 512)`` float32, read-only, zero outside ``layers``; S moves by strength times this.
         layers: style codes that it moves, ascending, in 0 ... 15.
         range: lowest and highest strength of a slider; pictures start to break beyond.
-        id: 1 ... 255, stands for the direction in files; ``None`` for a foreign one, which files cannot
-        store. label: for people.
+        id: 1 ... 255, stands for the direction in files; ``None`` for a foreign one, which files cannot store.
+        label: for people.
         metadata: how it was learned and what it was measured to do.
 
     Raises:

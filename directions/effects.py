@@ -91,11 +91,14 @@ class Bench:
     def __len__(self) -> int:
         return len(self._semantics)
 
-    def try_shift(self, shift: np.ndarray, faces: np.ndarray | None = None) -> Effect:
-        """Add ``(16, 512)`` to the codes of some faces, given by index; of all by default."""
+    def try_shift(self, shift: np.ndarray, faces: np.ndarray | None = None, carry: Callable | None = None) -> Effect:
+        """Add ``(16, 512)`` to the codes of some faces, given by index; of all by default.
+
+        ``carry`` is that of :meth:`hsc.codec.Codec.move`.
+        """
         faces = np.arange(len(self)) if faces is None else faces
         offset = torch.from_numpy(np.asarray(shift, np.float32))
-        pictures = [self._render(self._codec.move(self._semantics[face], offset)) for face in faces]
+        pictures = [self._render(self._codec.move(self._semantics[face], offset, carry)) for face in faces]
         after, embeddings = self._measure(pictures)
         return Effect(self.before[faces], after, (self._embeddings[faces] * embeddings).sum(1), pictures)
 

@@ -22,10 +22,12 @@ import numpy as np
 from PIL import Image
 
 import directions
+from directions import features
 from directions.attributes import ATTRIBUTES
 from directions.effects import SIDE, Bench, preview, side_effect
 from directions.parallel import each
-from directions.photos import coded, fingerprint
+from directions.photos import coded, digest_of, fingerprint
+from directions.samples import SCORING
 from directions.scorers import COLUMNS, GLASSES
 
 if TYPE_CHECKING:
@@ -34,15 +36,18 @@ if TYPE_CHECKING:
     from hsc.identity import IdentityNetwork
 
 STRENGTHS = (-1.0, -0.5, 0.5, 1.0)
-LENGTHS = (1.5, 3.0, 5.0, 8.0, 12.0, 18.0)
+LENGTHS = (2.0, 4.0, 8.0, 14.0)
 """Lengths of a published direction that are tried: the norm of its longest row."""
 # Published directions of StyleGAN2-FFHQ for the same attributes, and the sign that raises our score.
 REFERENCES = {
-    "smile": {"paper_Smiling.npy": 1, "stylegan2_wplus_smile.npy": -1, "e4e_smile.pt": 1},
-    "eyeglasses": {"paper_Eyeglasses.npy": 1, "stylegan2_wplus_glasses.npy": 1},
+    "smile": {
+        "paper_Smiling.npy": 1, "stylegan2_wplus_smile.npy": -1, "stylegan2_wplus_emotion_happy.npy": 1,
+        "e4e_smile.pt": 1,
+    },
+    "eyeglasses": {"paper_Eyeglasses.npy": 1, "stylegan2_wplus_glasses.npy": -1},
     "makeup": {"paper_Heavy_Makeup.npy": 1, "stylegan2_wplus_beauty.npy": -1},
-    "age": {"stylegan2_wplus_age.npy": 1, "e4e_age.pt": 1},
-    "yaw": {"stylegan2_wplus_angle_horizontal.npy": 1, "e4e_pose.pt": 1},
+    "age": {"stylegan2_wplus_age.npy": -1, "e4e_age.pt": 1},
+    "yaw": {"stylegan2_wplus_angle_horizontal.npy": -1, "e4e_pose.pt": 1},
 }
 _THUMBNAIL = 160
 
@@ -55,11 +60,13 @@ class Trial:
         name: of a direction, or of a reference's file.
         amount: strength of a direction, length of a reference.
         whole: measured on the whole picture rather than on the preview.
+        plain: with HSC's plain sum of features instead of our rule.
     """
 
     name: str
     amount: float
     whole: bool
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,14 @@ class Plan:
         references: folder of published directions, or None.
         max_bytes: of a coded photo.
         folder: cache of coded photos and of results.
+        set_name: what the photos are called.
     """
 
     names: tuple[str, ...]
     references: Path | None
     max_bytes: int
     folder: Path
+    set_name: str = ""
 
     def rivals(self, name: str) -> list[str]:
         """Files of the references for a direction that are there."""
@@ -89,9 +98,8 @@ class Plan:
         """All shifts, in the order of results."""
         trials = [Trial(name, strength, True) for name in self.names for strength in STRENGTHS]
         for name in self.names:
-            if rivals := self.rivals(name):
-                trials.append(Trial(name, 1.0, False))
-                trials += [Trial(file, length, False) for file in rivals for length in LENGTHS]
+            trials += [Trial(name, 1.0, False), Trial(name, 1.0, False, plain=True)]
+            trials += [Trial(file, length, False) for file in self.rivals(name) for length in LENGTHS]
         return trials
 
     def shift(self, trial: Trial) -> np.ndarray:
@@ -138,18 +146,22 @@ def measure(plan: Plan, photos: Sequence[Path], workers: int = 1) -> Iterator[Ph
 def _measure(plan: Plan, path: Path) -> Photo:
     codec, panel, identity, render_preview, version = _instruments()
     trials = plan.trials
-    digest = hashlib.sha256(version.encode() + repr((plan.max_bytes, COLUMNS, trials)).encode())
+    rule = Path(features.__file__).read_bytes()
+    digest = hashlib.sha256(version.encode() + rule + repr((plan.max_bytes, SCORING, COLUMNS, trials)).encode())
     shifts = [plan.shift(trial) for trial in trials]
     for shift in shifts:
         digest.update(shift.tobytes())
-    kept = plan.folder / f"results-{digest.hexdigest()[:12]}" / f"{path.name}.npz"
+    kept = plan.folder / f"results-{digest.hexdigest()[:12]}" / f"{digest_of(path)}.npz"
     if kept.is_file():
         return _load(kept, path.name)
     data = coded(codec, path, plan.max_bytes, plan.folder / f"coded-{version}-{plan.max_bytes}")
     semantics = [codec.parse(data)]
     whole = Bench(codec, semantics, panel, identity, lambda one: codec.render(one, SIDE))
     quick = Bench(codec, semantics, panel, identity, render_preview)
-    effects = [(whole if trial.whole else quick).try_shift(shift) for trial, shift in zip(trials, shifts)]
+    effects = [
+        (whole if trial.whole else quick).try_shift(shift, carry=features.plain_sum if trial.plain else None)
+        for trial, shift in zip(trials, shifts)
+    ]
     with Image.open(path) as image:
         pictures = [image.convert("RGB"), whole.pictures[0]]
     pictures += [effect.pictures[0] for trial, effect in zip(trials, effects) if trial.whole]
@@ -217,9 +229,11 @@ def summarise(plan: Plan, photos: Sequence[Photo]) -> dict[str, object]:
     required = {name: {f"{s:+.1f}": results.row(Trial(name, s, True)) for s in STRENGTHS} for name in plan.names}
     comparison = {name: _compare(plan, results, name) for name in plan.names if plan.rivals(name)}
     return {
+        "set": plan.set_name,
         "photos": len(photos),
         "mean_bytes": float(np.mean([photo.bytes for photo in photos])),
         "directions": required,
+        "rule": {name: _rule(results, name) for name in plan.names},
         "comparison": comparison,
         "targets": _targets(plan, results, comparison),
     }
@@ -249,6 +263,14 @@ class _Results:
         return row
 
 
+def _rule(results: _Results, name: str) -> dict[str, dict[str, float]]:
+    """A direction at 1.0 on previews, with our rule for F and with the plain sum."""
+    rows = {"ours": results.row(Trial(name, 1.0, False)), "plain": results.row(Trial(name, 1.0, False, plain=True))}
+    for row in rows.values():
+        row["side_effect"] = side_effect(row, ATTRIBUTES[name].keep)
+    return rows
+
+
 def _compare(plan: Plan, results: _Results, name: str) -> dict[str, dict[str, object]]:
     attribute = ATTRIBUTES[name]
     ours = results.row(Trial(name, 1.0, False))
@@ -266,7 +288,7 @@ def _at_change(curve: list[dict[str, float]], column: str, change: float) -> dic
     previous: dict[str, float] = {"identity": 1.0, **dict.fromkeys(COLUMNS, 0.0)}
     last = 0.0
     for length, row in zip(LENGTHS, curve):
-        if row[column] >= change:
+        if row[column] >= change > previous[column]:
             share = (change - previous[column]) / (row[column] - previous[column])
             mixed = {key: previous[key] + share * (row[key] - previous[key]) for key in row}
             return {"length": last + share * (length - last), "reached": True, **mixed}

@@ -18,6 +18,8 @@ from torch import Tensor
 
 SETS_IN = 0.2
 """Movement of the features, relative to their own root mean square, at which the residual gives way fully."""
+ALL_NEW = 0.8
+"""Movement at a place, relative to the root mean square of all features, at which nothing old is left there."""
 _PEAK = 0.95  # share of places that move less than the place that counts as the edit's centre
 _GAINS = (0.5, 8.0)  # scales beyond these are a channel's that has next to nothing in it
 
@@ -36,8 +38,9 @@ def edit_mask(base: Tensor, moved: Tensor) -> Tensor:
     """Where an edit acts: 0 to 1, ``(B, 1, H, W)``.
 
     The energy of the movement relative to its peak, squared: subtle edits replace as much of what was there as
-    drastic ones, and all keep what is off the centre, which is most of what makes a face somebody's. It sets in
-    smoothly from strength 0, and is blurred over one neighbour, so that no seam shows.
+    drastic ones, and all keep what is off the centre, which is most of what makes a face somebody's. Where a drastic
+    one, such as a turn of the head, moves nearly everything, nearly all gives way. The mask sets in smoothly from
+    strength 0, and is blurred over one neighbour, so that no seam shows.
 
     Args:
         base, moved: G_s(S^) and G_s(S'), ``(B, C, H, W)``.
@@ -46,7 +49,14 @@ def edit_mask(base: Tensor, moved: Tensor) -> Tensor:
     size = base.square().mean((1, 2, 3), keepdim=True)
     peak = movement.flatten(1).quantile(_PEAK, 1)[:, None, None, None].clamp(min=torch.finfo(base.dtype).tiny)
     amount = (peak / (SETS_IN**2 * size)).clamp(max=1)
-    return F.avg_pool2d(amount * (movement / peak).clamp(max=1).square(), 3, 1, 1, count_include_pad=False)
+    centre = amount * (movement / peak).clamp(max=1).square()
+    drastic = (movement / (ALL_NEW**2 * size)).clamp(max=1).square()
+    return F.avg_pool2d(torch.maximum(centre, drastic), 3, 1, 1, count_include_pad=False)
+
+
+def plain_sum(feature: Tensor, base: Tensor, moved: Tensor) -> Tensor:
+    """The formula as HSC gives it, F' = F^ + G_s(S') - G_s(S^), to measure :func:`edit_feature` by."""
+    return feature + (moved - base)
 
 
 def edit_feature(feature: Tensor, base: Tensor, moved: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import pickle
 import warnings
 import zipfile
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from directions.direction import LATENT, LAYERS, Direction
+from directions.direction import LATENT, LAYERS, Direction, check_layers, check_range
 from hsc.errors import DirectionError
 
 MAX_BYTES = 1_000_000
@@ -48,21 +47,17 @@ def load_foreign(
         values that
             are not finite, or the binding is wrong.
     """
-    if not isinstance(scale, (int, float)) or not math.isfinite(scale) or scale == 0:
+    if type(scale) not in (int, float) or not 0 < abs(scale) <= np.finfo(np.float32).max:
         raise DirectionError(f"A direction's scale is a number other than 0, not {scale!r}.")
+    kept, span = list(check_layers(layers)), check_range(limits)
     payload = _bytes(source)
     array = _read_npy(payload) if payload.startswith(b"\x93NUMPY") else _read_pt(payload)
     if not np.isfinite(array).all():
         raise DirectionError("The direction holds values that are not finite.")
-    wanted = Direction(name, np.ones((LAYERS, LATENT), np.float32), tuple(range(LAYERS)), limits)
     chosen = np.zeros((LAYERS, LATENT), np.float32)
-    kept = sorted(set(layers))
-    full = _per_layer(array) * scale
-    if kept and all(type(layer) is int and 0 <= layer < LAYERS for layer in kept):
-        chosen[kept] = full[kept]
-    # An invalid choice of layers is left to Direction to refuse.
+    chosen[kept] = (_per_layer(array) * scale)[kept]
     origin = {"provenance": "foreign", "shape": list(array.shape), "scale": scale}
-    return Direction(wanted.name, chosen, tuple(kept), wanted.range, metadata=origin)
+    return Direction(name, chosen, tuple(kept), span, metadata=origin)
 
 
 def _bytes(source: str | Path | bytes) -> bytes:
@@ -70,8 +65,8 @@ def _bytes(source: str | Path | bytes) -> bytes:
         try:
             with Path(source).open("rb") as file:
                 source = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise DirectionError(f"The direction cannot be read: {error.strerror}.") from error
+        except (OSError, ValueError) as error:
+            raise DirectionError(f"The direction cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     if len(source) > MAX_BYTES:
         raise DirectionError("The file is larger than 1 MB: no direction is.")
     return source
@@ -118,7 +113,8 @@ def _read_pt(payload: bytes) -> np.ndarray:
     if not isinstance(value, torch.Tensor):
         raise DirectionError(f"The file holds a {type(value).__name__}; a direction is one tensor.")
     _check_shape(tuple(value.shape))
-    if value.is_sparse or value.is_quantized or not value.is_floating_point():
+    plain = value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
+    if not plain or not value.is_floating_point():
         raise DirectionError("A direction is an array of real numbers.")
     return _floats(value.detach().double().numpy())
 

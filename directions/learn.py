@@ -32,7 +32,8 @@ _BYTES = 1000  # of the files that faces to measure on are decoded from
 _FEW = 12  # faces that layers are chosen on
 # Lengths that are tried, in standard deviations of the samples along the direction.
 _LENGTHS = (1.5, 2.5, 4.0, 6.0, 8.5)
-_REACHED = 0.08  # share of faces that may stay below an attribute's target
+_BISECTIONS = 4
+_REACHED = 0.92  # share of faces that should come to an attribute's target
 _BREAKS_IDENTITY = 0.3  # mean identity cosine below which a picture shows somebody else
 _BREAKS_FACE = 0.9  # share of pictures in which landmarks must still find a face
 
@@ -81,30 +82,41 @@ def progress_of(attribute: Attribute, effect: Effect) -> float:
     column = COLUMNS.index(attribute.column)
     low = effect.before[:, column] < attribute.target / 2
     chosen = low if low.any() else slice(None)
-    before, after = (np.quantile(scores[chosen, column], _REACHED) for scores in (effect.before, effect.after))
-    return float((after - before) / (attribute.target - before))
+    return float((effect.after[chosen, column] >= attribute.target).mean() / _REACHED)
 
 
 def reach(
     bench: Bench, shift: np.ndarray, attribute: Attribute, faces: np.ndarray, lengths: Sequence[float]
 ) -> tuple[float, Effect]:
-    """The length at which a shift does what strength 1 should, between two lengths by linear interpolation.
+    """The least length found at which a shift does what strength 1 should.
+
+    Between two lengths by bisection: an attribute such as eyeglasses comes all at once.
 
     Args:
         shift: ``(16, 512)``.
-        lengths: to try, ascending; the last one if none is enough.
+        lengths: to try, ascending; the one that does most if none is enough: too far along, faces break.
 
     Returns:
-        The length, and the effect at the next longer one that was tried.
+        The length, and its effect.
     """
-    before, last = 0.0, 0.0
-    for length in lengths:
-        effect = bench.try_shift(shift * length, faces)
+    low, tries = 0.0, []
+    for high in lengths:
+        effect = bench.try_shift(shift * high, faces)
         done = progress_of(attribute, effect)
         if done >= 1:
-            return last + (length - last) * (1 - before) / (done - before), effect
-        before, last = done, length
-    return last, effect
+            break
+        tries.append((done, high, effect))
+        low = high
+    else:
+        return max(tries, key=lambda tried: tried[0])[1:]
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        tried = bench.try_shift(shift * middle, faces)
+        if progress_of(attribute, tried) >= 1:
+            high, effect = middle, tried
+        else:
+            low = middle
+    return high, effect
 
 
 def choose_layers(
@@ -230,9 +242,8 @@ def learn(name: str, boundaries: Boundaries, bench: Bench, say: Callable[[str], 
 
     def scaled(plan: Plan) -> tuple[float, Plan]:
         """Cost of a plan at the strength that does what strength 1 should, and the plan at that strength."""
-        length, _ = reach(bench, plan.shift, attribute, everyone, (0.6, 0.8, 1.0, 1.25, 1.6))
-        plan = replace(plan, shift=plan.shift * length)
-        return _cost(attribute, bench.try_shift(plan.shift)), plan
+        length, effect = reach(bench, plan.shift, attribute, everyone, (0.6, 0.8, 1.0, 1.25, 1.6, 2.0))
+        return _cost(attribute, effect), replace(plan, shift=plan.shift * length)
 
     found = choose_layers(attribute, boundaries, bench, say)
     plain = scaled(found)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,10 @@ from hsc.errors import DirectionError
 
 DATA = Path(__file__).resolve().parent / "data"
 """Folder of the shipped directions."""
-# What every <name>.json says. The file format knows directions by id, so an id is never given a second time.
-_REQUIRED = (
-    "id", "label", "generator", "layers", "range", "breaks", "samples", "scorer", "svm_accuracy",
-    "side_effects",
-    "provenance", "sha256",
-)  # fmt: skip
+# What every <name>.json says, first what a direction's metadata tell. The file format knows directions by id, so an
+# id is never given a second time.
+_TOLD = ("breaks", "samples", "scorer", "svm_accuracy", "side_effects", "provenance")
+_REQUIRED = ("id", "label", "generator", "layers", "range", *_TOLD, "sha256")
 
 
 def names(folder: Path = DATA) -> list[str]:
@@ -63,8 +63,7 @@ def read(folder: Path, name: str) -> Direction:
     try:
         payload = (folder / f"{name}.npy").read_bytes()
         metadata = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        array = np.load(folder / f"{name}.npy", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise DirectionError(f"Direction '{name}' cannot be read: {error}.") from error
     if not isinstance(metadata, dict):
         raise DirectionError(f"Direction '{name}': its JSON file is not an object.")
@@ -75,6 +74,13 @@ def read(folder: Path, name: str) -> Direction:
         raise DirectionError(f"Direction '{name}' is for the generator {metadata['generator']!r}, not {GENERATOR!r}.")
     if metadata["sha256"] != hashlib.sha256(payload).hexdigest():
         raise DirectionError(f"Direction '{name}': the array is not the one that its JSON file describes.")
+    for key, kind in (("id", int), ("svm_accuracy", float), ("samples", dict), ("side_effects", dict)):
+        if not isinstance(metadata[key], kind):
+            raise DirectionError(f"Direction '{name}': '{key}' in its JSON file is of the wrong kind.")
+    try:
+        array = np.load(io.BytesIO(payload), allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DirectionError(f"Direction '{name}' cannot be read: {error}.") from error
     return Direction(
         name, array, metadata["layers"], metadata["range"], metadata["id"], str(metadata["label"]), metadata
     )
@@ -84,17 +90,21 @@ def write(folder: Path, direction: Direction) -> None:
     """Write a direction's two files; ``metadata`` gets what the other attributes say.
 
     Raises:
-        DirectionError: the direction has no id, or another one has it.
+        DirectionError: the direction has no id, or another one has it, or its metadata are not complete.
     """
     if direction.id is None:
         raise DirectionError(f"Direction '{direction.name}' has no id.")
+    missing = [key for key in _TOLD if key not in direction.metadata]
+    if missing:
+        raise DirectionError(f"Direction '{direction.name}': its metadata lack {', '.join(missing)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    if any(other.id == direction.id and other.name != direction.name for other in _all(folder)):
-        raise DirectionError(f"Another direction has the id {direction.id}.")
-    array_path = folder / f"{direction.name}.npy"
-    with array_path.with_suffix(".part").open("wb") as file:
-        np.save(file, direction.array)
-    payload = array_path.with_suffix(".part").read_bytes()
+    # A damaged neighbour, or an earlier version of this one, must not stand in the way.
+    for path in folder.glob("*.json"):
+        if path.stem != direction.name and _id_of(path) == direction.id:
+            raise DirectionError(f"Another direction has the id {direction.id}.")
+    buffer = io.BytesIO()
+    np.save(buffer, direction.array)
+    payload = buffer.getvalue()
     metadata: dict[str, Any] = {
         **direction.metadata,
         "id": direction.id,
@@ -106,9 +116,21 @@ def write(folder: Path, direction: Direction) -> None:
     }
     ordered = {key: metadata.pop(key) for key in _REQUIRED if key in metadata}
     text = json.dumps({**ordered, **metadata}, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / f"{direction.name}.json").write_text(text + "\n", encoding="utf-8")
-    os.replace(array_path.with_suffix(".part"), array_path)
+    files = {f"{direction.name}.npy": payload, f"{direction.name}.json": f"{text}\n".encode()}
+    for name, content in files.items():
+        (folder / f"{name}.part").write_bytes(content)
+    for name in files:
+        os.replace(folder / f"{name}.part", folder / name)
     _all.cache_clear()
+
+
+def _id_of(path: Path) -> int | None:
+    """The id in a direction's JSON file, as far as it can be read."""
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return metadata.get("id") if isinstance(metadata, dict) else None
 
 
 @functools.lru_cache(maxsize=4)

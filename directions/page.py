@@ -14,6 +14,7 @@ from directions.evaluate import STRENGTHS, Photo
 
 _WHY = "## Why some are missed"
 _CELL = 64
+_SCALES = {**SCALES, "roll": 6.0}
 
 
 def write(report: dict, folder: Path) -> None:
@@ -39,7 +40,7 @@ def page(report: dict, notes: str = "") -> str:
     return "\n".join([
         "# Editing directions on real photos",
         "",
-        f"{report['photos']} photos (FFHQ-aligned faces that no part of the model was trained or chosen on), coded "
+        f"{report['photos']} photos of the set `{report['set']}` (FFHQ-aligned faces), coded "
         f"with {report['mean_bytes']:.0f} bytes on average, decoded, and edited as `codec.edit` does. Changes are "
         "means over photos; identity is the cosine to the unedited restoration. Makeup, lipstick, beard, hair, skin "
         "and shading are heuristics (Lab units): they compare two pictures of one face, no more.",
@@ -63,6 +64,7 @@ def page(report: dict, notes: str = "") -> str:
         "",
         *_effects(report["directions"]),
         "",
+        *_rule(report["rule"]),
         *(_comparison(report["comparison"]) if report["comparison"] else []),
         "Repeat it: `python -m directions evaluate --out FOLDER`; the folder gets contact sheets as well. All figures: "
         "[report.json](evaluation/report.json).",
@@ -110,7 +112,7 @@ def _rounded(value):
 
 
 def _effects(directions: dict[str, dict]) -> list[str]:
-    shown = list(SCALES)
+    shown = list(_SCALES)
     lines = [
         "| direction | strength | identity | " + " | ".join(shown) + " |",
         "|---" * (len(shown) + 3) + "|",
@@ -121,6 +123,25 @@ def _effects(directions: dict[str, dict]) -> list[str]:
             cells = " | ".join(f"{row[column]:+.2f}" for column in shown)
             lines.append(f"| {name} | {strength:+.1f} | {row['identity']:.2f} | {cells} |")
     return lines
+
+
+def _rule(rule: dict[str, dict]) -> list[str]:
+    lines = [
+        "## How F follows",
+        "",
+        "HSC moves the coded feature by what the generator's moves, F' = F^ + G_s(S') - G_s(S^). Ours scales that "
+        "movement as F^ is and lets the residual give way where it acts (`directions/features.py`). Both at strength "
+        "1.0, on previews: a change that the plain sum does not make is hidden under the photo's own residual.",
+        "",
+        "| direction | change, plain sum | ours | identity, plain sum | ours | side effect, plain sum | ours |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, rows in rule.items():
+        cells = [f"{rows[kind][column]:{form}}" for column, form in
+                 ((ATTRIBUTES[name].column, "+.2f"), ("identity", ".2f"), ("side_effect", ".2f"))
+                 for kind in ("plain", "ours")]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
 
 
 def _comparison(comparison: dict[str, dict]) -> list[str]:
@@ -148,7 +169,7 @@ def _comparison(comparison: dict[str, dict]) -> list[str]:
 
 def matrix(report: dict) -> str:
     """The side effects at strength 1.0 as an SVG: blue is less, red is more, full colour is noticeable twice over."""
-    names, columns = list(report["directions"]), list(SCALES)
+    names, columns = list(report["directions"]), list(_SCALES)
     left, top, height = 120, 92, 30
     width, total = left + _CELL * (len(columns) + 1), top + height * len(names) + 8
     parts = [
@@ -162,7 +183,7 @@ def matrix(report: dict) -> str:
         row, line = report["directions"][name]["+1.0"], top + height * y
         parts.append(f'<text x="{left - 8}" y="{line + 20}" text-anchor="end">{name}</text>')
         cells = [(f"{row['identity']:.2f}", "#eeeeee")]
-        cells += [(f"{row[column]:+.2f}", _colour(row[column] / SCALES[column])) for column in columns]
+        cells += [(f"{row[column]:+.2f}", _colour(row[column] / _SCALES[column])) for column in columns]
         for x, (text, fill) in enumerate(cells):
             box = f'x="{left + _CELL * x}" y="{line}" width="{_CELL - 2}" height="{height - 2}"'
             parts.append(f'<rect {box} fill="{fill}"/>')

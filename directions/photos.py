@@ -28,11 +28,19 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def fingerprint(codec: Codec) -> str:
-    """Twelve hexadecimal digits that change when the codec's networks do."""
-    digest = hashlib.sha256()
-    for name, value in sorted(codec.networks.state_dict().items()):
-        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    """Twelve hexadecimal digits that change when a network of the codec does, or its way to encode."""
+    from hsc.codec import REFINE
+
+    digest = hashlib.sha256(f"refine {REFINE}".encode())
+    for module in (codec.networks, codec.generator, codec.preview):
+        for name, value in sorted(module.state_dict().items()):
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def digest_of(photo: Path) -> str:
+    """Sixteen hexadecimal digits that stand for the content of a file."""
+    return hashlib.sha256(photo.read_bytes()).hexdigest()[:16]
 
 
 def coded(codec: Codec, photo: Path, max_bytes: int, cache: Path) -> bytes:
@@ -41,7 +49,7 @@ def coded(codec: Codec, photo: Path, max_bytes: int, cache: Path) -> bytes:
     Args:
         cache: folder for this codec and this size, see :func:`fingerprint`.
     """
-    path = cache / f"{photo.name}.hsc"
+    path = cache / f"{digest_of(photo)}.hsc"
     if path.is_file():
         return path.read_bytes()
     with Image.open(photo) as image:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 BATCH = 100
 """Samples in one file."""
-# Part of the folder's name: raise it when a scorer changes.
-_SCORING = 2
+SCORING = 2
+"""Part of every cache's name: raise it when a scorer or the preview changes."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class SampleStore:
     @property
     def folder(self) -> Path:
         """Where the batches are."""
-        return self.parent / f"samples-{self.generator_id}-{self.seed}-v{_SCORING}"
+        return self.parent / f"samples-{self.generator_id}-{self.seed}-v{SCORING}"
 
     def path(self, batch: int) -> Path:
         """File of a batch."""
@@ -90,7 +90,7 @@ class SampleStore:
             image.save(buffer, "JPEG", quality=92)
             payloads.append(buffer.getvalue())
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial_path = self.path(batch).with_suffix(".part")
+        partial_path = self.path(batch).with_suffix(f".{os.getpid()}")
         with partial_path.open("wb") as file:
             np.savez(
                 file, w=w, scores=panel(images), jpegs=np.frombuffer(b"".join(payloads), np.uint8),

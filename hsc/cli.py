@@ -158,9 +158,7 @@ def edit(file: Path, out: Path, edits: tuple[str, ...]) -> None:
 
     data = _read(file)
     _codec().parse(data)
-    strengths = _strengths(edits)
-    directions.combine(strengths)
-    stored = [(directions.load(name).id, value) for name, value in strengths.items()]
+    stored = directions.to_ids(_strengths(edits))
     data = bitstream.append_edits(data, stored) if stored else bitstream.strip_edits(data)
     _write(out, data)
     click.echo(f"{out}: {len(data)} bytes")

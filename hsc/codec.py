@@ -105,6 +105,7 @@ class Codec:
         self, generator: Generator, networks: HSCNetworks, tables: EntropyTables, preview: PreviewHead
     ) -> None:
         self.generator, self.networks, self.tables, self.preview = generator, networks, tables, preview
+        self._last_bases: tuple[Semantics | None, list[Tensor]] = None, []
 
     @cached_property
     def lpips(self) -> LPIPS:
@@ -348,9 +349,10 @@ class Codec:
 
     @torch.no_grad()
     def edit(self, semantics: Semantics, strengths: Mapping[str, float]) -> Semantics:
-        """Move decoded semantics along named directions: S' = S^ + sum a n, F' = F^ + G_s(S') - G_s(S^).
+        """Move decoded semantics along named directions: S' = S^ + sum a n, and F along with it.
 
-        The coded residual F^ - G_s(S^) gives way where the edit acts, see :mod:`directions.features`.
+        HSC's F' = F^ + G_s(S') - G_s(S^) with two changes: the movement is scaled as F^ is, channel by channel, and
+        the coded residual gives way where the edit acts; see :mod:`directions.features`.
 
         Args:
             semantics: what :meth:`parse` gave.
@@ -359,28 +361,44 @@ class Codec:
         Raises:
             DirectionError: a direction is unknown or a strength is out of range.
         """
-        if not any(strengths.values()):
+        if not strengths:
             return semantics
         import directions
 
         return self.move(semantics, torch.from_numpy(directions.combine(strengths)))
 
     @torch.no_grad()
-    def move(self, semantics: Semantics, offset: Tensor) -> Semantics:
-        """Add ``(16, 512)`` to the style codes and carry F along; see :meth:`edit`."""
+    def move(
+        self, semantics: Semantics, offset: Tensor, carry: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    ) -> Semantics:
+        """Add ``(16, 512)`` to the style codes and carry F along; see :meth:`edit`.
+
+        Args:
+            carry: F^, G_s(S^) and G_s(S') of a level to F', by default :func:`directions.features.edit_feature`.
+        """
         if not offset.any():
             return semantics
         from directions.features import edit_feature
 
+        carry = carry or edit_feature
         codes = semantics.codes + offset.to(semantics.codes)
         features: list[Tensor] = []
-        start: tuple[tuple, tuple] = ((), ())
-        for level, feature in zip(self.networks.levels, semantics.features):
-            base = self.generator.prefix(semantics.codes, level, *start[0])
-            moved = self.generator.prefix(codes, level, *start[1])
-            features.append(edit_feature(feature, base, moved))
-            start = (feature, level), (features[-1], level)
+        start: tuple = ()
+        for level, feature, base in zip(self.networks.levels, semantics.features, self._bases(semantics)):
+            features.append(carry(feature, base, self.generator.prefix(codes, level, *start)))
+            start = features[-1], level
         return replace(semantics, codes=codes, features=tuple(features))
+
+    def _bases(self, semantics: Semantics) -> list[Tensor]:
+        """At each level, what the generator makes of all before it; kept for the next edit of the same semantics."""
+        known, bases = self._last_bases
+        if known is not semantics:
+            bases, start = [], ()
+            for level, feature in zip(self.networks.levels, semantics.features):
+                bases.append(self.generator.prefix(semantics.codes, level, *start))
+                start = feature, level
+            self._last_bases = semantics, bases
+        return bases
 
 
 def _highest(size: Callable[[int], int], max_bytes: int, low: int = 0) -> int:

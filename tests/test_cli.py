@@ -102,3 +102,36 @@ def test_wrong_use_is_exit_code_2(words):
     done = hsc(*words)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr and done.stderr
+
+
+def test_edits_are_stored_applied_and_left_out(golden, tmp_path):
+    stored, *pictures = (tmp_path / name for name in ("stored.hsc", "a.png", "b.png", "c.png", "d.png"))
+    assert hsc("edit", golden, stored, "smile=0.8", "makeup=0").returncode == 0
+    assert stored.stat().st_size == golden.stat().st_size + 5
+    for out, words in zip(pictures, ([stored], [golden, "--edit", "smile=0.8"], [stored, "--no-edits"], [golden])):
+        done = hsc("decode", words[0], out, *words[1:], "--size", 256)
+        assert done.returncode == 0, done.stderr
+    edited, same, without, plain = (path.read_bytes() for path in map(_pixels, pictures))
+    assert edited == same and without == plain and edited != plain
+
+
+def _pixels(path: Path) -> Path:
+    raw = path.with_suffix(".raw")
+    with Image.open(path) as picture:
+        raw.write_bytes(picture.tobytes())
+    return raw
+
+
+@pytest.mark.parametrize("words", [["grin=1"], ["grin=0"], ["smile=9"], ["smile=much"], ["smile"]])
+def test_edits_that_cannot_be_are_refused(golden, tmp_path, words):
+    done = hsc("edit", golden, tmp_path / "out.hsc", *words)
+    assert done.returncode == 2 and not (tmp_path / "out.hsc").exists()
+    assert "Traceback" not in done.stderr
+
+
+def test_morph_writes_a_film_or_says_why_not(golden, tmp_path):
+    done = hsc("morph", golden, tmp_path / "me.gif", "smile=-1:1", "--frames", 2, "--size", 256)
+    assert done.returncode == 0 and (tmp_path / "me.gif").stat().st_size > 10_000, done.stderr
+    for move, out in (("smile=0:9", "me.mp4"), ("smile=0", "me.mp4"), ("smile=0:1", "missing/me.mp4")):
+        done = hsc("morph", golden, tmp_path / out, move, "--frames", 2)
+        assert done.returncode == 2 and "Traceback" not in done.stderr

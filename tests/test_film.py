@@ -41,9 +41,15 @@ def test_a_film_says_what_it_is(codec, semantics, tmp_path):
 
 
 def test_other_edits_stay(codec, semantics):
-    first, _ = film.frames(codec, semantics, "smile", (0.0, 1.0), 2, 256, {"eyeglasses": 1.0, "smile": -1.0})
+    first, *_ = film.frames(codec, semantics, "smile", (0.0, 1.0), 2, 256, {"eyeglasses": 1.0, "smile": -1.0})
     expected = codec.render(codec.edit(semantics, {"eyeglasses": 1.0}), 256)
     assert np.array_equal(np.asarray(first), np.asarray(expected))
+
+
+def test_strengths_are_looked_at_before_any_frame(codec, semantics, tmp_path):
+    with pytest.raises(HSCError, match="strength"):
+        film.write(codec, semantics, "smile", (0.0, 9.0), tmp_path / "a.gif", 2, 256,
+                   progress=lambda *_: pytest.fail("a frame was rendered"))
 
 
 @pytest.mark.parametrize("name", ["film.avi", "missing/film.gif", "missing/film.mp4"])
