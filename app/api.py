@@ -113,7 +113,9 @@ def register(studio: Studio, sessions: Sessions) -> None:
         picture, data = studio.open(_received(photo), face)
         if data is not None:
             raise ImageError("A comparison needs a photo, not an .hsc file.")
-        chosen = comparison.codecs(studio.codec, studio.encode(Session(), picture, max_bytes))
+        chosen = [
+            comparison.CurrentFile(studio.codec, studio.encode(Session(), picture, max_bytes)), *studio.rivals
+        ]
         results: list = []
         for results in comparison.run(picture.crop, chosen, max_bytes, studio.judge):
             pass

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from app import messages
+from app import memory, messages
 from app.cards import amount
 from hsc import baselines, compare, report
 from hsc.baselines import ImageCodec
@@ -50,13 +50,14 @@ class CurrentFile(ImageCodec):
         return self._codec.decode(data)
 
 
-def codecs(codec: Codec, data: bytes) -> list[ImageCodec]:
-    """Those of a live comparison, unavailable ones too: this session's file first, closest rivals next."""
+def rivals() -> list[ImageCodec]:
+    """The other codecs of a live comparison, unavailable ones too, the closest first; asked once whether they work."""
     others = [
         other for other in baselines.codecs() if other.kind != "hsc" and not other.key.endswith("-scaled")
     ]
     others.sort(key=lambda other: _RIVALS.index(other.key) if other.key in _RIVALS else len(_RIVALS))
-    return [CurrentFile(codec, data), *others]
+    working(others)  # imports and loads what they need
+    return others
 
 
 def working(chosen: Sequence[ImageCodec]) -> dict[str, str]:
@@ -74,7 +75,9 @@ def run(
     """
     order = [codec.key for codec in chosen]
     found: dict[str, Result] = {}
-    for result in compare.compare_face(crop, max_bytes, chosen, judge):
+    # One codec at a time: the closest rivals are first, and two at once need a quarter more memory.
+    for result in compare.compare_face(crop, max_bytes, chosen, judge, workers=1):
+        memory.release()
         found[result.codec] = result
         yield [found[key] for key in order if key in found]
 

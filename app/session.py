@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from PIL import Image
 from hsc import images
 from hsc.alignment import Alignment, Face
 from hsc.codec import Semantics
+from hsc.errors import HSCError
 
-LIFETIME = 3600
-"""Seconds after which an idle session and its files are gone."""
+LIFETIME = 3300
+"""Seconds after which an idle session and its files go; the next sweep, a few minutes later, takes them."""
+_SWEEP = 240
 MAX_SESSIONS = 64
 _MAX_FILES = 48
 
@@ -42,6 +45,7 @@ class Folder:
         self.path = Path(get_upload_folder()) / "hsc" / secrets.token_urlsafe(24)
         self._files: list[Path] = []
         self._lock = threading.Lock()
+        self._closed = False
 
     def png(self, image: Image.Image, name: str, note: str) -> Path:
         """Write a lossless PNG that says in its metadata what it is.
@@ -74,15 +78,19 @@ class Folder:
                     self._files.append(path)
 
     def delete(self) -> None:
-        """Delete all files."""
-        self._written.difference_update(map(str, self._files))
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Delete all files; no more can be written."""
+        with self._lock:
+            self._closed = True
+            self._written.difference_update(map(str, self._files))
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def _new(self, name: str) -> Path:
         # A folder of its own for every file keeps the name that a download gets.
         path = self.path / secrets.token_urlsafe(6) / name
-        path.parent.mkdir(parents=True)
         with self._lock:
+            if self._closed:
+                raise HSCError("This visit is over: please reload the page.")
+            path.parent.mkdir(parents=True)
             self._files.append(path)
             self._written.add(str(path))
             old, self._files = self._files[:-_MAX_FILES], self._files[-_MAX_FILES:]
@@ -162,6 +170,13 @@ class Session:
             self.picture.upload.unlink(missing_ok=True)
 
 
+class Written(set):
+    """Paths of files; may be looked through while other threads add and remove some."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(super().__iter__()))
+
+
 class Sessions:
     """All visitors, the most recent last.
 
@@ -173,21 +188,45 @@ class Sessions:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
         self._lifetime, self._limit = lifetime, limit
-        self.files: set[str] = set()
+        self._sweeping = False
+        self.files: set[str] = Written()
 
     def get(self, key: str) -> Session:
         """The session of a key, made if it is new."""
-        now = time.monotonic()
+        self.sweep()
         with self._lock:
             session = self._sessions.setdefault(key, Session(Folder(self.files)))
             self._sessions.move_to_end(key)
-            session.used = now
-            gone = [old for old, other in self._sessions.items() if now - other.used > self._lifetime]
+            session.used = time.monotonic()
             excess = list(self._sessions)[: max(0, len(self._sessions) - self._limit)]
-            closed = [self._sessions.pop(old) for old in dict.fromkeys(gone + excess)]
+            closed = [self._sessions.pop(old) for old in excess]
+            if not self._sweeping:
+                self._sweep_later()
         for other in closed:
             other.close()
         return session
+
+    def sweep(self) -> None:
+        """Close the sessions that nobody used for a lifetime."""
+        now = time.monotonic()
+        with self._lock:
+            gone = [old for old, other in self._sessions.items() if now - other.used > self._lifetime]
+            closed = [self._sessions.pop(old) for old in gone]
+        for other in closed:
+            other.close()
+
+    def _sweep_later(self) -> None:
+        """On a quiet server too, and until the last session is gone; the caller holds the lock."""
+        self._sweeping = bool(self._sessions)
+        if self._sweeping:
+            timer = threading.Timer(max(1.0, min(_SWEEP, self._lifetime)), self._sweep_again)
+            timer.daemon = True
+            timer.start()
+
+    def _sweep_again(self) -> None:
+        self.sweep()
+        with self._lock:
+            self._sweep_later()
 
     def close(self, key: str) -> None:
         """Forget a session and delete its files."""

@@ -20,6 +20,7 @@ _FOLDERS = {
     "assets/screenshots": (".png", ".jpg"),
 }
 """Folders, and the kinds of files that are taken from them."""
+_MARK = ".hsc-space"
 _REQUIRED = ("title", "sdk", "sdk_version", "python_version", "app_file", "license", "short_description", "thumbnail")
 
 
@@ -58,9 +59,11 @@ def lay_out(target: Path) -> list[Path]:
     if not (ROOT / settings["app_file"]).is_file():
         raise ValueError(f"The app_file of README.md, {settings['app_file']}, does not exist.")
     if target.exists() and any(target.iterdir()):
-        if not (target / "app" / "space.py").is_file():
+        if not (target / _MARK).is_file() or (target / ".git").exists():
             raise ValueError(f"{target} is not empty, and is not an earlier layout.")
         shutil.rmtree(target)
+    target.mkdir(parents=True, exist_ok=True)
+    (target / _MARK).write_text("Laid out by app/space.py, and replaced whole by the next run.\n", encoding="utf-8")
     chosen = files()
     for path in chosen:
         (target / path).parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from app import comparison, examples
 from app.gpu import lent, on_gpu
 from app.session import Picture, Session
 from hsc import alignment, bitstream, compare, images
+from hsc.baselines import ImageCodec
 from hsc.codec import Codec, Semantics
 from hsc.compare import Judge
 from hsc.errors import FaceError, HSCError, ImageError
@@ -39,6 +40,8 @@ class Studio:
         self._codec: Codec | None = None
         self._examples: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._judge: Judge | None = None
+        self._rivals: list[ImageCodec] | None = None
+        self._rivals_lock = threading.Lock()
         self.examples = examples.read()
         self.benchmark = comparison.benchmark()
         self._encode: Callable[[Image.Image, int], bytes] = self._encode_here
@@ -65,12 +68,24 @@ class Studio:
                 self._judge = compare.default_judge()
             return self._judge
 
+    @property
+    def rivals(self) -> list[ImageCodec]:
+        """The codecs that ours is compared with, made on first use."""
+        with self._rivals_lock:
+            if self._rivals is None:
+                self._rivals = comparison.rivals()
+            return self._rivals
+
     def warm_up(self) -> None:
-        """Load the codec and run every network once, so that the first visitor does not wait for it."""
+        """Load the codec and run every network once, so that the first visitor does not wait for it.
+
+        The other codecs get ready in the background: nobody compares in the first seconds.
+        """
         codec = self.codec
         semantics = codec.parse(b"")
         codec.render_preview(semantics)
         codec.render(semantics)
+        threading.Thread(target=lambda: self.rivals, daemon=True).start()
 
     # ------------------------------------------------------------------ opening
 

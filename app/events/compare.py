@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -48,7 +49,7 @@ class CompareEvents(Handlers):
     def _compare(self, session: Session, picture: Picture, data: bytes) -> Iterator[dict]:
         ui = self.ui
         yield {ui.grid: cards.empty("The codecs are getting ready", "Their pictures appear here one by one.")}
-        chosen = comparison.codecs(self.studio.codec, data)
+        chosen = [comparison.CurrentFile(self.studio.codec, data), *self.studio.rivals]
         names = comparison.working(chosen)
         pictures: dict[str, Path] = {}
         original = session.folder.png(picture.crop, "original", "The aligned face as it was given.")
@@ -66,7 +67,11 @@ class CompareEvents(Handlers):
                 ui.grid: comparison.grid(original, results, pictures, waiting),
                 ui.table: comparison.table(results),
             }
-        session.compared = tuple(results)
+        with session.lock:
+            if session.data is not data:
+                return
+            # The plot needs the numbers alone; the pictures are files by now.
+            session.compared = tuple(replace(result, restored=None, data=None) for result in results)
         yield {
             ui.plot: self._plot(session, "lpips_alex"),
             ui.metric: gr.Radio(visible=True, value="lpips_alex"),

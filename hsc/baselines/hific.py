@@ -509,9 +509,13 @@ class HiFiCCodec(ImageCodec):
 
     @property
     def name(self) -> str:
-        """With its size, as every table and plot shows it."""
+        """With its size, as every table and plot shows it; a user's own weights are named as such."""
         try:
-            return f"HiFiC (retrained, reduced, {self._file().stat().st_size / 2**20:.1f} MiB)"
+            file = self._file()
+            from hsc import weights
+
+            kind = "retrained, reduced" if file == weights.shipped("hific") else "own weights"
+            return f"HiFiC ({kind}, {file.stat().st_size / 2**20:.1f} MiB)"
         except (WeightsError, OSError):
             return "HiFiC (retrained, reduced)"
 

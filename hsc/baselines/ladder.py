@@ -41,10 +41,11 @@ class SteppedLadder:
         """The largest file of at most `max_bytes` bytes, else the file at setting 0."""
         low, high = -1, self._steps
         for setting in sorted(self._files):
+            # Sizes need not rise with every setting: what counts is the first that is too large after the last that fits.
             if len(self._files[setting]) <= max_bytes:
-                low = setting
-            elif setting > low:
-                high = min(high, setting)
+                low, high = setting, self._steps
+            elif high == self._steps:
+                high = setting
         tries = 0
         while high - low > 1:
             tries += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -36,14 +38,9 @@ class HSC(ImageCodec):
 
     def description(self) -> str:
         import hsc
-        from hsc import weights
-        from hsc.codec import MODEL_ID
+        from hsc.codec import MODEL_ID, REFINE
 
-        try:
-            digest = hashlib.sha256(weights.shipped("codec").read_bytes()).hexdigest()[:12]
-        except (HSCError, OSError):
-            digest = "given"
-        return f"hsc {hsc.__version__}, model {MODEL_ID}, weights {digest}"
+        return f"hsc {hsc.__version__}, model {MODEL_ID}, refine {REFINE}, {self._digest()}"
 
     def ladder(self, image: Image.Image) -> _Ladder:
         return _Ladder(self._load(), to_rgb(image))
@@ -53,6 +50,18 @@ class HSC(ImageCodec):
             return self._load().decode(data, size=1024)
         except HSCError as error:
             raise BaselineError(f"HSC decoding failed: {error}") from error
+
+    @functools.lru_cache(maxsize=1)
+    def _digest(self) -> str:
+        """Stands for the networks, and for the code that encodes: a benchmark keeps results under it."""
+        from hsc import codec, layers, refine, soft
+
+        digest = hashlib.sha256()
+        for name, value in sorted(self._load().networks.state_dict().items()):
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+        for module in (codec, layers, refine, soft):
+            digest.update(Path(module.__file__).read_bytes())
+        return digest.hexdigest()[:12]
 
     def _load(self) -> Codec:
         if self._codec is None:

@@ -122,7 +122,7 @@ class Frame:
 
     def write(self, stream: bytes, at_least: int) -> bytes:
         """The file: the stream as it is where it says all, else after 3 to 7 bytes of scale and size."""
-        if self.padded_size(at_least) == (self.width, self.height):
+        if self.scale == 0 and self.padded_size(at_least) == (self.width, self.height):
             return stream
         return bytes([_MAGIC + self.scale]) + varint(self.width) + varint(self.height) + stream
 

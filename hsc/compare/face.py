@@ -11,8 +11,7 @@ from PIL import Image
 
 from hsc import baselines
 from hsc.baselines import ImageCodec
-from hsc.compare.result import Judge, Result, as_compared, default_judge, run_codec
-from hsc.errors import HSCError
+from hsc.compare.result import Judge, Result, as_compared, default_judge, run_codec, unmeasured
 
 
 def compare_face(
@@ -77,5 +76,4 @@ def _judge_prepared(prepared: Future[tuple[Judge, Any]], result: Result) -> Resu
         judge, known = prepared.result()
         return replace(result, metrics=judge.measure(known, result.restored), final=True)
     except Exception as error:
-        said = str(error) if isinstance(error, HSCError) else f"{type(error).__name__}: {error}"
-        return replace(result, final=True, reason=f"{result.name} was not measured: {said}")
+        return replace(result, final=True, reason=unmeasured(result, error))

@@ -21,7 +21,7 @@ from PIL import Image
 from hsc import baselines
 from hsc.baselines import BaselineError, ImageCodec, Ladder
 from hsc.compare import cache as cache_files
-from hsc.compare.result import SIDE, Judge, Result, as_compared, default_judge, run_codec
+from hsc.compare.result import SIDE, Judge, Result, as_compared, default_judge, run_codec, unmeasured
 from hsc.compare.summary import YARDSTICK, Report
 from hsc.errors import HSCError, ImageError
 
@@ -228,10 +228,11 @@ class _Worker:
                 if ladder is None:
                     try:
                         ladder = codec.ladder(original)
-                    except HSCError:
-                        ladder = None  # `_code` tries again, and keeps the reason
+                    except Exception:
+                        ladder = None  # `run_codec` tries again, and keeps the reason
                 found = self._measure(codec, original, job.path, target, ladder)
-                cache_files.write(path, found)
+                if found[0].reason is None:
+                    cache_files.write(path, found)
             rows.append(found)
         return job, rows
 
@@ -246,13 +247,16 @@ class _Worker:
         empty = np.empty(0, np.float32)
         if result.reason is not None:
             return result, empty, empty
-        if self._prepared is None or self._prepared[0] != path:
-            self._prepared = path, self._judge.prepare(original), self._judge.features(original)
-            self._judged = {}
-        # A codec that cannot go lower gives one file for several rates.
-        if (codec.key, result.data) not in self._judged:
-            metrics = self._judge.measure(self._prepared[1], result.restored)
-            self._judged[codec.key, result.data] = metrics, self._judge.features(result.restored)
+        try:
+            if self._prepared is None or self._prepared[0] != path:
+                self._prepared = path, self._judge.prepare(original), self._judge.features(original)
+                self._judged = {}
+            # A codec that cannot go lower gives one file for several rates.
+            if (codec.key, result.data) not in self._judged:
+                metrics = self._judge.measure(self._prepared[1], result.restored)
+                self._judged[codec.key, result.data] = metrics, self._judge.features(result.restored)
+        except Exception as error:
+            return replace(result, final=True, restored=None, reason=unmeasured(result, error)), empty, empty
         metrics, features = self._judged[codec.key, result.data]
         result = replace(result, metrics=metrics, final=True, restored=None)
         return result, self._prepared[2], features

@@ -145,3 +145,9 @@ def run_codec(
         result, bytes=len(data), data=data, restored=restored, final=False,
         encode_seconds=encoded - start, decode_seconds=decoded - encoded,
     )  # fmt: skip
+
+
+def unmeasured(result: Result, error: Exception) -> str:
+    """The reason of a result whose picture could not be measured."""
+    said = str(error) if isinstance(error, HSCError) else f"{type(error).__name__}: {error}"
+    return f"{result.name} was not measured: {said}"

@@ -134,6 +134,9 @@ def summarise(report: Report, metric: str = "lpips_alex") -> list[Row]:
             if (size > target)
             else f"{100 * fitting:.0f}% of the files are this small"
         )
+        if done and len(done) < len(group):
+            reason = next(result.reason for result in group if result.reason is not None)
+            note = f"{len(group) - len(done)} of {len(group)} pictures failed: {reason}" + (f"; {note}" if note else "")
         rows.append(
             Row(
                 codec,

@@ -55,7 +55,7 @@ class GeneralInversionEncoder(nn.Module):
         self.at16 = nn.Sequential(ResidualBlock(128, width, 2), *(ResidualBlock(width, width) for _ in range(2)))
         self.at8 = nn.Sequential(ResidualBlock(width, width, 2), ResidualBlock(width, width))
         self.global_ = nn.Linear(width * 4, width)
-        widths = (width, 128, 64)[:levels]
+        widths = (width, 128)[:levels]
         self.lateral = nn.ModuleList(
             nn.Conv2d(coarse, fine, 1) for coarse, fine in zip(widths, widths[1:])
         )

@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from hsc.allocator import keep_memory
 from hsc.baselines.hific import REDUCED, Discriminator, HiFiC, HiFiCConfig, save
 from hsc.errors import HSCError, WeightsError
 from hsc.train.data import members, sample_codes
@@ -40,6 +41,10 @@ LOWEST, HIGHEST = 0.008, 0.030
 """Bits per pixel at the ends of the range of rates."""
 PIECE = 15 << 20
 """Largest file of a checkpoint, in bytes."""
+SLACK = 10.0
+"""How many times its target a rate may be when training begins; that wears off in the first two fifths."""
+FACES, CROPS_A_FACE = 16, 8
+"""Generated faces that crops are taken from, and crops taken before one is replaced."""
 HELD_OUT = 50
 """Evenly spread pictures of the tar files that are not trained on."""
 _MSE, _LPIPS, _ADVERSARY = 0.075 / 32, 1.0, 0.15
@@ -117,6 +122,8 @@ class Crops:
         ]
         self.random = np.random.default_rng(settings.seed)
         self.latents = torch.Generator().manual_seed(settings.seed)
+        self.made: list[Tensor] = []
+        self.asked = 0
 
     def batches(self, device: torch.device) -> Iterator[Tensor]:
         """Without end: (B, 3, crop, crop) in [-1, 1]."""
@@ -147,13 +154,16 @@ class Crops:
 
     @torch.no_grad()
     def _synthesise(self, count: int) -> Tensor:
-        """Crops of one or two generated faces: a face costs more than its crops."""
-        faces = max(count // 4, 1)
-        pictures = self.generator(sample_codes(self.generator, faces, self.latents)).clamp(-1, 1)
+        """Crops of generated faces: a face costs more than its crops, so each serves for a while."""
+        self.asked += count
+        while self.asked >= CROPS_A_FACE or not self.made:
+            self.asked -= CROPS_A_FACE
+            picture = self.generator(sample_codes(self.generator, 1, self.latents))[0].clamp(-1, 1)
+            self.made = [*self.made[1 - FACES :], picture]
         side, crops = self.settings.crop, []
-        for index in range(count):
+        for index in self.random.integers(len(self.made), size=count):
             left, top = self.random.integers(SIDE - side + 1, size=2)
-            crops.append(pictures[index % faces, :, top : top + side, left : left + side])
+            crops.append(self.made[index][:, top : top + side, left : left + side])
         return torch.stack(crops)
 
 
@@ -169,6 +179,7 @@ class Trainer:
         self.discriminator = Discriminator(config).to(self.device)
         self.control = RateControl.between(LOWEST, HIGHEST, config.rates)
         self.lpips = LPIPS.load("alex").to(self.device)
+        self.slack = 1.0
         self.steps = 0
         self.minutes = 0.0
 
@@ -179,11 +190,14 @@ class Trainer:
         adversary = torch.optim.Adam(
             self.discriminator.parameters(), settings.discriminator_rate, betas=(0.5, 0.99)
         )
+        # As in the paper, files may be larger at first: what never held anything is not missed.
+        loose = SLACK if self.steps == 0 else 1.0
         start = reported = time.monotonic()
         while (spent := time.monotonic() - start) < 60 * settings.minutes:
             done = spent / (60 * settings.minutes)
             for group, rate in ((optimiser, settings.rate), (adversary, settings.discriminator_rate)):
                 group.param_groups[0]["lr"] = rate * _schedule(done)
+            self.slack = loose ** max(0.0, 1 - done / 0.4)
             for name, value in self.step(next(batches), optimiser, adversary).items():
                 sums[name] = sums.get(name, 0.0) + value
             count += 1
@@ -205,7 +219,7 @@ class Trainer:
         bpp = ((out["bits"] + out["side_bits"]).float() / pixels).mean()
         squared = ((restored - image) * 127.5).square().mean()
         lpips = self.lpips(restored, image).mean()
-        loss = self.control.weight(index) * bpp + _MSE * squared + _LPIPS * lpips
+        loss = self.control.weight(index) / self.slack * bpp + _MSE * squared + _LPIPS * lpips
         spent = bpp.item()
         logs = {"bpp": spent, "psnr": 10 * math.log10(255**2 / max(squared.item(), 1e-3)),
                 "lpips": lpips.item(), "loss": loss.item()}  # fmt: skip
@@ -221,13 +235,14 @@ class Trainer:
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             optimiser.step()
-            self.control.update(index, spent)
+            self.control.update(index, spent / self.slack)
         if self.settings.adversary:
             real = F.softplus(-self.discriminator(image, latent)).mean()
             fake = F.softplus(self.discriminator(restored.detach(), latent)).mean()
-            adversary.zero_grad(set_to_none=True)
-            (real + fake).backward()
-            adversary.step()
+            if math.isfinite(real.item() + fake.item()):
+                adversary.zero_grad(set_to_none=True)
+                (real + fake).backward()
+                adversary.step()
             logs["told_apart"] = (real + fake).item()
         return logs
 
@@ -336,6 +351,7 @@ def _whole(data: bytes) -> Tensor:
 )
 def main(minutes, data, out, start, adversary, batch, synthetic, rate, device, export) -> None:
     """Train the reduced HiFiC, or export what was trained."""
+    keep_memory()
     settings = Settings(minutes, adversary, batch, rate=rate, synthetic=synthetic)
     try:
         trainer = Trainer.load(start, settings, device) if start else Trainer(settings, device=device)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from PIL import Image
 
 from app import session as sessions
 from app.session import Folder, Picture, Sessions
+from hsc.errors import HSCError
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +64,21 @@ def test_idle_and_excess_sessions_are_forgotten() -> None:
     for key in "abc":
         few.get(key)
     assert len(few) == 2
+
+
+def test_a_quiet_server_forgets_too() -> None:
+    everybody = Sessions(lifetime=0.2)
+    file = everybody.get("one").folder.data(b"1", "a")
+    deadline = time.monotonic() + 20
+    while len(everybody) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not len(everybody) and not file.exists() and not everybody.files
+
+
+def test_nothing_is_written_for_a_visit_that_is_over() -> None:
+    everybody = Sessions()
+    folder = everybody.get("one").folder
+    everybody.close("one")
+    with pytest.raises(HSCError, match="over"):
+        folder.data(b"1", "a")
+    assert not folder.path.exists()

@@ -28,6 +28,16 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "diary.txt").exists()
 
 
+def test_a_repository_is_left_alone(tmp_path: Path) -> None:
+    """Also one that looks like an earlier layout."""
+    clone = tmp_path / "clone"
+    space.lay_out(clone)
+    space.lay_out(clone)  # its own layout may be renewed
+    (clone / ".git").mkdir()
+    with pytest.raises(ValueError, match="not empty"):
+        space.lay_out(clone)
+
+
 @pytest.mark.parametrize("text", ["# No settings", "---\ntitle: x\n", "---\ntitle: x\n---\n"])
 def test_a_readme_without_settings_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "README.md").write_text(text)

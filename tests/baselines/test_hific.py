@@ -191,4 +191,4 @@ def test_without_weights_the_reason_says_what_to_do(tmp_path, monkeypatch, weigh
 
 
 def test_the_name_says_the_size(weights):
-    assert HiFiCCodec(weights).name == f"HiFiC (retrained, reduced, {weights.stat().st_size / 2**20:.1f} MiB)"
+    assert HiFiCCodec(weights).name == f"HiFiC (own weights, {weights.stat().st_size / 2**20:.1f} MiB)"
