@@ -22,7 +22,8 @@ _SHARED = Path(__file__).resolve().parents[2] / "shared"
 _folder = click.Path(path_type=Path, file_okay=False)
 _existing = click.Path(path_type=Path, exists=True, file_okay=False)
 _workers = click.option(
-    "--workers", type=click.IntRange(1), default=os.cpu_count(), show_default="processor cores", help="Processes that share the work."
+    "--workers", type=click.IntRange(1), default=os.cpu_count(), show_default="processor cores",
+    help="Processes that share the work.",
 )
 _samples = click.option(
     "--samples", type=click.IntRange(1), default=20000, show_default=True, help="Latents that are rendered and scored."

@@ -66,7 +66,8 @@ def _bytes(source: str | Path | bytes) -> bytes:
             with Path(source).open("rb") as file:
                 source = file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
-            raise DirectionError(f"The direction cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise DirectionError(f"The direction cannot be read: {reason}.") from error
     if len(source) > MAX_BYTES:
         raise DirectionError("The file is larger than 1 MB: no direction is.")
     return source

@@ -41,7 +41,7 @@ class SteppedLadder:
         """The largest file of at most `max_bytes` bytes, else the file at setting 0."""
         low, high = -1, self._steps
         for setting in sorted(self._files):
-            # Sizes need not rise with every setting: what counts is the first that is too large after the last that fits.
+            # Sizes need not rise with every setting: the first that is too large after the last that fits counts.
             if len(self._files[setting]) <= max_bytes:
                 low, high = setting, self._steps
             elif high == self._steps:
