@@ -510,14 +510,11 @@ class HiFiCCodec(ImageCodec):
     @property
     def name(self) -> str:
         """With its size, as every table and plot shows it; a user's own weights are named as such."""
+        kind = "retrained, reduced" if self._own() is None else "own weights"
         try:
-            file = self._file()
-            from hsc import weights
-
-            kind = "retrained, reduced" if file == weights.shipped("hific") else "own weights"
-            return f"HiFiC ({kind}, {file.stat().st_size / 2**20:.1f} MiB)"
+            return f"HiFiC ({kind}, {self._file().stat().st_size / 2**20:.1f} MiB)"
         except (WeightsError, OSError):
-            return "HiFiC (retrained, reduced)"
+            return f"HiFiC ({kind})"
 
     def available(self) -> str | None:
         try:
@@ -547,14 +544,17 @@ class HiFiCCodec(ImageCodec):
     def decode(self, data: bytes) -> Image.Image:
         return self._load().read(data)
 
-    def _file(self) -> Path:
-        if self._path is not None:
-            return self._path
-        from hsc import weights
+    def _own(self) -> Path | None:
+        """A user's weights file, if there is one."""
         from hsc.baselines.learned import weights_folder
 
-        own = weights_folder() / "hific.safetensors"
-        return own if own.is_file() else weights.shipped("hific")
+        own = self._path or weights_folder() / "hific.safetensors"
+        return own if self._path or own.is_file() else None
+
+    def _file(self) -> Path:
+        from hsc import weights
+
+        return self._own() or weights.shipped("hific")
 
     def _load(self) -> HiFiCCoder:
         if self._coder is None:

@@ -47,6 +47,7 @@ FACES, CROPS_A_FACE = 16, 8
 """Generated faces that crops are taken from, and crops taken before one is replaced."""
 HELD_OUT = 50
 """Evenly spread pictures of the tar files that are not trained on."""
+_FEW, _FEW_RATE = ("log_gain", "density."), 20.0
 _MSE, _LPIPS, _ADVERSARY = 0.075 / 32, 1.0, 0.15
 
 
@@ -186,7 +187,11 @@ class Trainer:
     def run(self, batches: Iterator[Tensor]) -> list[dict[str, float]]:
         """Train until the time is over. Returns a line of means for each report."""
         settings, log, sums, count = self.settings, [], {}, 0
-        optimiser = torch.optim.Adam(self.model.parameters(), settings.rate, betas=(0.9, 0.99))
+        # Gains and densities are few numbers on a logarithmic scale that have far to go.
+        few = [parameter for name, parameter in self.model.named_parameters() if name.startswith(_FEW)]
+        many = [parameter for name, parameter in self.model.named_parameters() if not name.startswith(_FEW)]
+        groups = [{"params": many, "factor": 1.0}, {"params": few, "factor": _FEW_RATE}]
+        optimiser = torch.optim.Adam(groups, settings.rate, betas=(0.9, 0.99))
         adversary = torch.optim.Adam(
             self.discriminator.parameters(), settings.discriminator_rate, betas=(0.5, 0.99)
         )
@@ -195,8 +200,9 @@ class Trainer:
         start = reported = time.monotonic()
         while (spent := time.monotonic() - start) < 60 * settings.minutes:
             done = spent / (60 * settings.minutes)
-            for group, rate in ((optimiser, settings.rate), (adversary, settings.discriminator_rate)):
-                group.param_groups[0]["lr"] = rate * _schedule(done)
+            for each, rate in ((optimiser, settings.rate), (adversary, settings.discriminator_rate)):
+                for group in each.param_groups:
+                    group["lr"] = rate * _schedule(done) * group.get("factor", 1.0)
             self.slack = loose ** max(0.0, 1 - done / 0.4)
             for name, value in self.step(next(batches), optimiser, adversary).items():
                 sums[name] = sums.get(name, 0.0) + value

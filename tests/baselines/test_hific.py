@@ -179,7 +179,7 @@ def test_weights_that_cannot_be(tmp_path):
             hific.load(path)
         codec = HiFiCCodec(path)
         assert path.name in codec.available()
-        assert codec.name == "HiFiC (retrained, reduced)" or path.exists()
+        assert codec.name == "HiFiC (own weights)" or path.exists()
 
 
 def test_without_weights_the_reason_says_what_to_do(tmp_path, monkeypatch, weights):

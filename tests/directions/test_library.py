@@ -1,6 +1,7 @@
 """The shipped directions, their files, and what happens to damaged ones."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,7 +64,8 @@ def test_what_is_written_is_read(folder):
 
 
 def test_an_id_is_given_once(folder):
-    other = Direction("other", library.load("test", folder).array, (4,), id=200)
+    test = library.load("test", folder)
+    other = replace(test, name="other", metadata=dict(test.metadata))
     with pytest.raises(DirectionError, match="Another direction has the id 200"):
         library.write(folder, other)
 
@@ -72,7 +74,8 @@ def test_an_id_is_given_once(folder):
     ({"generator": "stylegan3"}, "for the generator"),
     ({"layers": [5]}, "does not name"),
     ({"range": [1, 2]}, "range"),
-    ({"id": None}, None),
+    ({"id": None}, "'id'"),
+    ({"samples": 7}, "'samples'"),
     ({"id": 300}, "1 to 255"),
     ({"sha256": "0" * 64}, "not the one"),
     ({"scorer": ...}, "lacks scorer"),
@@ -81,11 +84,16 @@ def test_damaged_metadata_is_refused(folder, change, reason):
     path = folder / "test.json"
     metadata = json.loads(path.read_text()) | change
     path.write_text(json.dumps({key: value for key, value in metadata.items() if value is not ...}))
-    if reason is None:
-        assert library.read(folder, "test").id is None
-        return
     with pytest.raises(DirectionError, match=reason):
         library.read(folder, "test")
+
+
+def test_a_damaged_direction_can_be_written_anew(folder):
+    test = library.load("test", folder)
+    (folder / "test.npy").unlink()
+    (folder / "neighbour.json").write_text("{")
+    library.write(folder, test)
+    assert np.array_equal(library.read(folder, "test").array, test.array)
 
 
 @pytest.mark.parametrize("file, content", [
