@@ -304,6 +304,9 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
     ui.morph.click(events.morph, [ui.subject, *strengths], [ui.video], **model)
 
     ui.compare_tab.select(
+        events.queue_up, None, [ui.grid], queue=False, show_progress="hidden", api_visibility="private"
+    )
+    ui.compare_tab.select(
         events.compare,
         None,
         [ui.grid, ui.table, ui.plot, ui.metric],

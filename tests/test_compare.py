@@ -103,7 +103,7 @@ class Slow(Plain):
 
 def load_test_codecs(keys):
     """Picklable: worker processes call it."""
-    known = [Plain(), Yard(), Missing(), Failing(), *baselines.codecs()]
+    known = [Plain(), Yard(), Missing(), Failing(), Crashing(), *baselines.codecs()]
     return [next(codec for codec in known if codec.key == key) for key in keys]
 
 
@@ -293,6 +293,16 @@ def test_a_broken_picture_is_a_reason(folder):
     assert reasons["0.png"] is None
     assert "3.png" in reasons["3.png"] and "square" in reasons["4.png"]
     assert [row.failed for row in summarise(found)] == [2, 2]
+
+
+def test_a_crash_is_a_reason_and_what_failed_is_counted(folder):
+    """One picture that nobody can code, and one codec that codes nothing: means say what they lack."""
+    (folder / "3.png").write_bytes(b"no picture at all")
+    found = run(folder, keys=("plain", "crashing"))
+    assert all("ZeroDivisionError" in r.reason or r.picture == "3.png" for r in found.results if r.codec == "crashing")
+    rows = {row.codec: row for row in summarise(found)}
+    assert rows["plain"].failed == 1 and "1 of 4 pictures failed" in rows["plain"].note
+    assert rows["crashing"].count == 0
 
 
 def test_progress_and_limit(folder):

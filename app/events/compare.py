@@ -17,6 +17,14 @@ from hsc.errors import HSCError
 class CompareEvents(Handlers):
     """Handlers of the third step."""
 
+    def queue_up(self, request: gr.Request) -> dict:
+        """The Compare step was opened: say that its turn comes, for other visitors may be before this one."""
+        session = self._session(request)
+        if session.compared is not None or session.picture is None or session.picture.crop is None or not session.data:
+            return gr.skip()
+        text = "One comparison runs at a time. The pictures appear here one by one."
+        return {self.ui.grid: cards.empty("Waiting for its turn", text)}
+
     def compare(self, request: gr.Request) -> Iterator[dict]:
         """The Compare step was opened: ask every codec, and show what each gives as it comes."""
         ui, session = self.ui, self._session(request)
