@@ -77,15 +77,11 @@ class Studio:
             return self._rivals
 
     def warm_up(self) -> None:
-        """Load the codec and run every network once, so that the first visitor does not wait for it.
-
-        The other codecs get ready in the background: nobody compares in the first seconds.
-        """
+        """Load the codec and run every network once, so that the first visitor does not wait for it."""
         codec = self.codec
         semantics = codec.parse(b"")
         codec.render_preview(semantics)
         codec.render(semantics)
-        threading.Thread(target=lambda: self.rivals, daemon=True).start()
 
     # ------------------------------------------------------------------ opening
 

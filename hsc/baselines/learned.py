@@ -9,6 +9,7 @@ here. Files of torch are read with ``weights_only``, so that they can hold tenso
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import re
 from pathlib import Path
@@ -109,9 +110,8 @@ class LearnedCodec(ImageCodec):
     # What all have in common.
 
     def available(self) -> str | None:
-        try:
-            import compressai  # noqa: F401
-        except ImportError:
+        # Importing it takes seconds and a hundred megabytes, for weights that are mostly not there.
+        if importlib.util.find_spec("compressai") is None:
             return "the package compressai is not installed"
         try:
             files = self.files()
@@ -253,12 +253,13 @@ class CompressAICodec(LearnedCodec):
         return network
 
     def hub_file(self, quality: int) -> Path | None:
-        if self.zoo is None:
+        downloads = Path(torch.hub.get_dir()) / "checkpoints"
+        if self.zoo is None or not downloads.is_dir():
             return None
         from compressai.zoo.image import model_urls
 
         address = model_urls.get(self.zoo, {}).get("mse", {}).get(quality)
-        path = Path(torch.hub.get_dir()) / "checkpoints" / address.rsplit("/", 1)[-1] if address else None
+        path = downloads / address.rsplit("/", 1)[-1] if address else None
         return path if path is not None and path.is_file() else None
 
     def description(self) -> str:
