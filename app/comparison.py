@@ -75,7 +75,7 @@ def run(
     """
     order = [codec.key for codec in chosen]
     found: dict[str, Result] = {}
-    # One codec at a time: the closest rivals are first, and two at once need a quarter more memory.
+    # One codec at a time: the closest rivals are first, and two at once need more memory.
     for result in compare.compare_face(crop, max_bytes, chosen, judge, workers=1):
         memory.release()
         found[result.codec] = result

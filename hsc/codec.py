@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -105,7 +106,7 @@ class Codec:
         self, generator: Generator, networks: HSCNetworks, tables: EntropyTables, preview: PreviewHead
     ) -> None:
         self.generator, self.networks, self.tables, self.preview = generator, networks, tables, preview
-        self._last_bases: tuple[Semantics | None, list[Tensor]] = None, []
+        self._last_bases: tuple[Callable[[], Semantics | None], list[Tensor]] = _nothing, []
 
     @cached_property
     def lpips(self) -> LPIPS:
@@ -390,15 +391,27 @@ class Codec:
         return replace(semantics, codes=codes, features=tuple(features))
 
     def _bases(self, semantics: Semantics) -> list[Tensor]:
-        """At each level, what the generator makes of all before it; kept for the next edit of the same semantics."""
+        """At each level, what the generator makes of all before it.
+
+        Kept for the next edit of the same semantics, and no longer than these: a face is not to outlive its owner's
+        interest in it.
+        """
         known, bases = self._last_bases
-        if known is not semantics:
+        if known() is not semantics:
             bases, start = [], ()
             for level, feature in zip(self.networks.levels, semantics.features):
                 bases.append(self.generator.prefix(semantics.codes, level, *start))
                 start = feature, level
-            self._last_bases = semantics, bases
+            self._last_bases = weakref.ref(semantics, self._forget_bases), bases
         return bases
+
+    def _forget_bases(self, reference: Callable[[], Semantics | None]) -> None:
+        if self._last_bases[0] is reference:
+            self._last_bases = _nothing, []
+
+
+def _nothing() -> None:
+    """Stands for a reference to semantics that are gone."""
 
 
 def _highest(size: Callable[[int], int], max_bytes: int, low: int = 0) -> int:

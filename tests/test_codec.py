@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,15 @@ def test_training_sees_what_the_decoder_has(codec, face, quality):
     distance = (coded.features[0] - real.features[0]).square().mean()
     assert distance < 0.03 * real.features[0].square().mean()
     assert float(coded.bits.sum()) / 8 == pytest.approx(sum(layer.bytes for layer in real.layers[1:]), rel=0.05)
+
+
+def test_an_edit_keeps_nothing_of_a_face_that_is_gone(codec, data):
+    semantics = codec.parse(data)
+    codec.edit(semantics, {"smile": 0.5})
+    assert codec._last_bases[1]
+    del semantics
+    gc.collect()
+    assert not codec._last_bases[1]
 
 
 def test_more_bytes_code_the_features_better(codec, face):

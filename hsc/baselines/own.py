@@ -40,7 +40,7 @@ class HSC(ImageCodec):
         import hsc
         from hsc.codec import MODEL_ID, REFINE
 
-        return f"hsc {hsc.__version__}, model {MODEL_ID}, refine {REFINE}, {self._digest()}"
+        return f"hsc {hsc.__version__}, model {MODEL_ID}, refine {REFINE}, {self._digest}"
 
     def ladder(self, image: Image.Image) -> _Ladder:
         return _Ladder(self._load(), to_rgb(image))
@@ -51,7 +51,7 @@ class HSC(ImageCodec):
         except HSCError as error:
             raise BaselineError(f"HSC decoding failed: {error}") from error
 
-    @functools.lru_cache(maxsize=1)
+    @functools.cached_property
     def _digest(self) -> str:
         """Stands for the networks, and for the code that encodes: a benchmark keeps results under it."""
         from hsc import codec, layers, refine, soft
