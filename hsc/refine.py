@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -22,14 +23,23 @@ from hsc.soft import quantise
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
-RATE_WEIGHT, RATE_SPAN = 6e-4, 5.0
+RATE_WEIGHT, RATE_SPAN = 6e-4, 6.0
 """A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)``, as in training."""
+COLOUR_WEIGHT = 1.0
+"""Of :func:`colour`, as in training."""
+PATCH = 16
+"""Side of the patches, in pixels of the preview, whose mean colour is to be kept."""
 TEXTURE_WEIGHT = 1.5
 """Of LPIPS through a full-resolution window, beside L1 and LPIPS of the preview; as in training."""
 WINDOW = 24
 """Side of that window, see :mod:`hsc.window`."""
 LEARNING_RATE = 0.1
 """Of Adam, in quantisation steps."""
+
+
+def colour(picture: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference ``(B,)`` between the mean colours of patches of two pictures ``(B, 3, H, W)``."""
+    return F.avg_pool2d(picture - target, PATCH).abs().mean((1, 2, 3))
 
 
 def refine(
@@ -79,7 +89,8 @@ def refine(
             coded = quantise(networks, generator.prefix, s * semantic_step, features, q, slices)
             middle = generator.prefix(coded.codes, PREVIEW_LEVEL, coded.features[-1], networks.levels[-1])
             picture = codec.preview(middle, coded.codes)
-            distortion = (picture - target).abs().mean() + lpips.distance(lpips.features(picture), seen).mean()
+            distortion = (picture - target).abs().mean() + COLOUR_WEIGHT * colour(picture, target).mean()
+            distortion = distortion + lpips.distance(lpips.features(picture), seen).mean()
             place = window.corner(index, WINDOW)
             part = window.render(generator, middle, coded.codes, place, WINDOW)
             through = lpips(part, window.cut(large, place, WINDOW))

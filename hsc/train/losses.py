@@ -7,16 +7,18 @@ from torch import Tensor, nn
 
 from hsc.identity import IdentityNetwork
 from hsc.lpips import LPIPS
+from hsc.refine import COLOUR_WEIGHT, colour
 
 
 class PictureLoss(nn.Module):
-    """L1 + LPIPS (AlexNet) + identity, all on 256 px previews in [-1, 1].
+    """L1 + colour + LPIPS (AlexNet) + identity, all on 256 px previews in [-1, 1].
 
     Weights follow the usual balance of inversion encoders (pSp, arXiv 2008.00951): pixels and LPIPS about equal,
-    identity a fraction of them.
+    identity a fraction of them. Colour is L1 of means over :data:`hsc.refine.PATCH` pixels: the other terms forgive a
+    shirt or a lawn that turns pale.
     """
 
-    WEIGHTS = {"l1": 1.0, "lpips": 1.0, "identity": 0.5}
+    WEIGHTS = {"l1": 1.0, "colour": COLOUR_WEIGHT, "lpips": 1.0, "identity": 0.5}
 
     def __init__(self, precision: torch.dtype = torch.bfloat16) -> None:
         super().__init__()
@@ -36,6 +38,7 @@ class PictureLoss(nn.Module):
         features, embedding = self._see(picture)
         return {
             "l1": (picture - target["picture"]).abs().mean((1, 2, 3)),
+            "colour": colour(picture, target["picture"]),
             "lpips": self.lpips.distance(features, target["features"]),
             "identity": 1 - (embedding * target["embedding"]).sum(1),
         }

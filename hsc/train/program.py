@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from hsc import soft
 from hsc.errors import HSCError
@@ -77,7 +77,10 @@ def inversion(trainer: Trainer, out: Path) -> None:
         )
         return terms
 
-    trainer.run(step, [{"params": list(gie.parameters()), "lr": settings.learning_rate}], out, "inversion")
+    # A level that a checkpoint lacks is learned by itself first, so that it spoils nothing of what is there.
+    learning = [parameter for name, parameter in gie.named_parameters() if f"gie.{name}" in trainer.fresh]
+    learning = learning or list(gie.parameters())
+    trainer.run(step, [{"params": learning, "lr": settings.learning_rate}], out, "inversion")
 
 
 @torch.no_grad()
@@ -150,12 +153,7 @@ def codec(trainer: Trainer, out: Path) -> None:
         n, fine = len(image), len(large)
         trainer.seen += n
         quality = torch.rand(n, 1, generator=trainer.random).to(trainer.device)
-        # Mostly all slices, now and then none, so that S learns to stand alone, else any number of them.
-        count = torch.randint(0, slices, (n,), generator=trainer.random)
-        chance = torch.rand(n, generator=trainer.random)
-        count[chance < 0.6] = slices
-        count[chance > 0.9] = 0
-        count = count.to(trainer.device)
+        count = _received([fcn.slices for fcn in networks.fcn], n, trainer.random).to(trainer.device)
         coded = trainer.code(image, quality, count)
         codes = coded.soft.codes
         middle = trainer.middle(coded.soft.features, codes)
@@ -195,6 +193,20 @@ def codec(trainer: Trainer, out: Path) -> None:
     slow = [p for p in networks.parameters() if id(p) not in known]
     rate = settings.learning_rate
     trainer.run(step, [{"params": slow, "lr": rate}, {"params": quick, "lr": 3 * rate}], out, "codec")
+
+
+def _received(slices: list[int], count: int, random: torch.Generator) -> Tensor:
+    """How many slices of each photo are received, ``(count,)``.
+
+    Mostly all slices of all levels, or of some of them; now and then none, so that S learns to stand alone; else any
+    number.
+    """
+    ends = torch.tensor(slices).cumsum(0)
+    received = torch.randint(0, int(ends[-1]), (count,), generator=random)
+    chance = torch.rand(count, generator=random)
+    whole = ends[torch.randint(0, len(ends), (count,), generator=random)]
+    received = torch.where(chance < 0.65, whole, received)
+    return received.masked_fill(chance > 0.9, 0)
 
 
 def entropy(trainer: Trainer, out: Path) -> None:
@@ -260,6 +272,10 @@ def _relative(found: list[Tensor], wanted: list[Tensor], scales: list[Tensor]) -
     return sum(((a - b) / scale).square().mean() for a, b, scale in zip(found, wanted, scales)) / len(scales)
 
 
+def _save_half(network: nn.Module, path: Path) -> None:
+    save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, path)
+
+
 STAGES = {"inversion": inversion, "semantics": semantics, "codec": codec, "entropy": entropy}
 
 
@@ -276,9 +292,7 @@ def run(
     if stage == "preview":
         from hsc.train import preview
 
-        head = preview.fit(generator, settings.minutes, seed=settings.seed)
-        save_file({name: value.half().contiguous() for name, value in head.state_dict().items()},
-                  out / "preview.safetensors")
+        _save_half(preview.fit(generator, settings.minutes, seed=settings.seed), out / "preview.safetensors")
         return
     if not shards:
         raise HSCError("Training needs faces: name tar shards with --data.")
@@ -290,6 +304,11 @@ def run(
     trainer = Trainer(faces, settings, generator, PreviewHead.load())
     if checkpoint:
         trainer.load(checkpoint)
+    if stage == "likeness":
+        from hsc.train import likeness
+
+        _save_half(likeness.fit(trainer), out / "likeness.safetensors")
+        return
     STAGES[stage](trainer, out)
     if stage in ("codec", "entropy"):
         trainer.validate()

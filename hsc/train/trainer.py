@@ -72,7 +72,11 @@ class Coded:
 
 
 class Trainer:
-    """Frozen judges, the networks that learn, and their moving average."""
+    """Frozen judges, the networks that learn, and their moving average.
+
+    Attributes:
+        fresh: names of the networks' parameters that no checkpoint has set.
+    """
 
     def __init__(self, faces: Faces, settings: Settings, generator: Generator, preview: PreviewHead) -> None:
         device = generator.input.device
@@ -84,6 +88,7 @@ class Trainer:
         self.preview = preview.to(device, settings.precision)
         self.loss = PictureLoss(settings.precision).to(device)
         self.model = nn.ModuleDict({"networks": HSCNetworks(settings.levels), "rate": RateModel()}).to(device)
+        self.fresh = set(self.networks.state_dict())
         self.remember()
         self.random = torch.Generator().manual_seed(settings.seed)
         self.numpy = np.random.default_rng(settings.seed)
@@ -121,6 +126,7 @@ class Trainer:
         if not needed <= state.keys() <= own.keys() or any(own[name].shape != state[name].shape for name in state):
             raise HSCError(f"{path.name} is not a checkpoint of networks with {len(self.networks.levels)} levels of F.")
         self.model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()}, strict=False)
+        self.fresh = {name.removeprefix("networks.") for name in own.keys() - state.keys()}
         self.remember()
 
     def remember(self) -> None:
@@ -231,9 +237,11 @@ class Trainer:
                 optimizer.step()
             steps += 1
             self._follow(min(0.998, (1 + steps) / (10 + steps)))
-            recent.append({key: float(value) for key, value in terms.items()})
+            recent.append({key: float(value.detach()) for key, value in terms.items()})
             if steps % settings.report == 0:
-                means = {key: float(np.mean([r[key] for r in recent])) for key in recent[0]}
+                # A step need not have every term.
+                means = {key: float(np.mean([r[key] for r in recent if key in r]))
+                         for key in dict.fromkeys(key for r in recent for key in r)}
                 recent = []
                 print(f"{name} step {steps} seen {self.seen} {share:.0%} "
                       + " ".join(f"{key} {value:.4f}" for key, value in means.items()), flush=True)
