@@ -299,12 +299,13 @@ def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine:
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--levels", default=1, show_default=True, type=click.IntRange(1, 2),
               help="Levels of F: 16x16, 32x32.")
+@click.option("--finest-only", is_flag=True, help="Train the networks of the finest level alone.")
 @click.option("--synthetic", type=click.IntRange(0), default=4, show_default=True, help="Synthetic faces a step.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=8e-4, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
 def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path, ...], out: Path, batch: int,
-          synthetic: int, levels: int, learning_rate: float, seed: int, device: str) -> None:
+          synthetic: int, levels: int, finest_only: bool, learning_rate: float, seed: int, device: str) -> None:
     """Run one training STAGE for a given time; prints held-out metrics last.
 
     Example: python -m hsc train codec --minutes 10 --from runs/semantics.safetensors --data a.tar --out runs
@@ -313,7 +314,7 @@ def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path,
 
     out.mkdir(parents=True, exist_ok=True)
     settings = program.Settings(minutes=minutes, batch=batch, synthetic=synthetic, learning_rate=learning_rate,
-                                seed=seed, levels=levels)
+                                seed=seed, levels=levels, finest_only=finest_only)
     program.run(stage, settings, list(data), out, checkpoint, device)
 
 

@@ -20,6 +20,7 @@ from hsc.entropy import EntropyTables
 from hsc.errors import BitstreamError, HSCError, WeightsError
 from hsc.generator import SIZE, Generator
 from hsc.layers import LayerState
+from hsc.likeness import LikenessNetwork
 from hsc.lpips import LPIPS
 from hsc.model import HSCNetworks
 from hsc.preview import PREVIEW_SIZE, PreviewHead
@@ -114,6 +115,11 @@ class Codec:
         return LPIPS.load("alex").to(self.device)
 
     @cached_property
+    def likeness(self) -> LikenessNetwork:
+        """What refinement takes for likeness."""
+        return LikenessNetwork.load().to(self.device)
+
+    @cached_property
     def _suffix(self) -> Callable[[Tensor, Tensor], Tensor]:
         """G_l, by OpenVINO where the networks are on a CPU: a third of eager PyTorch's time."""
         if self.device.type == "cpu":
@@ -173,19 +179,18 @@ class Codec:
             raise ValueError("Give either max_bytes or quality.")
         if quality is not None and not 0 <= quality < entropy.QUALITIES:
             raise ValueError(f"Quality must be from 0 to {entropy.QUALITIES - 1}, not {quality}.")
-        latents = self.latents(*self.invert(image))
+        latents, start = self.latents(*self.invert(image)), None
         if refine:
             from hsc.refine import refine as improve
 
             start, layers = quality, self.networks.layers
             if start is None:
-                plain = BitstreamReader(self._fit(latents, max_bytes))
-                start, layers = plain.quality, plain.layers
+                _, start, layers = self._fit(latents, max_bytes, close=ENOUGH)
             if layers:
                 latents = improve(self, image, latents, start, layers, refine, progress)
         if quality is not None:
             return self._write(self._quantise(latents, quality), quality)
-        return self._fit(latents, max_bytes)
+        return self._write(*self._fit(latents, max_bytes, start))
 
     @torch.no_grad()
     def invert(self, image: Image.Image) -> tuple[Tensor, list[Tensor]]:
@@ -205,11 +210,20 @@ class Codec:
         """A face without any residual: style codes ``(1, 16, 512)`` and what the generator makes of them."""
         return Semantics(codes, tuple(self.generator.prefix(codes, level) for level in self.networks.levels))
 
-    def _fit(self, latents: Latents, max_bytes: int) -> bytes:
+    def _fit(
+        self, latents: Latents, max_bytes: int, guess: int | None = None, close: float = CLOSE
+    ) -> tuple[_Coded, int, int]:
         """The most layers that fit at the lowest quality, at the highest quality at which they fit.
 
         S changes its quantisation in leaps; where that leaves many bytes unused, fewer layers at a higher quality may
         come nearer.
+
+        Args:
+            guess: a quality to try first.
+            close: share of the bytes that is close enough.
+
+        Returns:
+            Symbols, their quality, and how many of their layers fit.
         """
         coded: dict[int, _Coded] = {}
 
@@ -223,14 +237,13 @@ class Codec:
         layers = self.networks.layers
         while layers and size(0, layers) > max_bytes:
             layers -= 1
-        if not layers:
-            return BitstreamWriter(MODEL_ID, 0).finish()
-        best = _highest(lambda quality: size(quality, layers), max_bytes), layers
+        highest = partial(_highest, max_bytes=max_bytes, close=close)
+        best = highest(lambda quality: size(quality, layers), guess=guess) if layers else 0, layers
         while size(*best) < ENOUGH * max_bytes and best[0] < entropy.QUALITIES - 1 and layers > 1:
             layers -= 1
-            other = _highest(lambda quality: size(quality, layers), max_bytes, best[0]), layers
+            other = highest(lambda quality: size(quality, layers), low=best[0]), layers
             best = max(best, other, key=lambda each: size(*each))
-        return self._write(coded[best[0]], *best)
+        return coded[best[0]], *best
 
     def _quantise(self, latents: Latents, quality: int) -> _Coded:
         """Latents to the symbols of all layers at one quality."""
@@ -414,17 +427,22 @@ def _nothing() -> None:
     """Stands for a reference to semantics that are gone."""
 
 
-def _highest(size: Callable[[int], int], max_bytes: int, low: int = 0) -> int:
-    """A quality near the highest whose size fits, by interpolated bisection; ``low`` is known to fit."""
+def _highest(
+    size: Callable[[int], int], max_bytes: int, close: float, low: int = 0, guess: int | None = None
+) -> int:
+    """A quality near the highest whose size fits, by interpolated bisection.
+
+    ``low`` is known to fit; ``guess`` is tried first; a size of ``close * max_bytes`` is close enough.
+    """
     high = entropy.QUALITIES
-    while high - low > 1 and size(low) < CLOSE * max_bytes:
+    while high - low > 1 and size(low) < close * max_bytes:
         # Sizes grow about exponentially with quality, so guess by their logarithms, never too near an end.
         share = 0.5
         if high < entropy.QUALITIES:
             known = math.log(size(low)), math.log(size(high))
-            share = (math.log((1 + CLOSE) / 2 * max_bytes) - known[0]) / (known[1] - known[0])
-        middle = low + round((high - low) * min(max(share, 0.1), 0.9))
-        middle = min(max(middle, low + 1), high - 1)
+            share = (math.log((1 + close) / 2 * max_bytes) - known[0]) / (known[1] - known[0])
+        middle = low + round((high - low) * min(max(share, 0.1), 0.9)) if guess is None else guess
+        middle, guess = min(max(middle, low + 1), high - 1), None
         low, high = (middle, high) if size(middle) <= max_bytes else (low, middle)
     return low
 

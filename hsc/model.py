@@ -57,6 +57,10 @@ class HSCNetworks(nn.Module):
         """Generator levels of F, coarse to fine."""
         return range(FIRST_LEVEL, FIRST_LEVEL + len(self.fcn))
 
+    def finest(self) -> list[nn.Module]:
+        """The networks that only the finest level needs."""
+        return [*self.gie.lateral[-1:], self.gie.to_f[-1], self.fcn[-1], self.sce[-1]]
+
     @property
     def layers(self) -> int:
         """Layers of a complete file: S and all slices."""

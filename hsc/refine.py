@@ -29,6 +29,8 @@ COLOUR_WEIGHT = 1.0
 """Of :func:`colour`, as in training."""
 PATCH = 16
 """Side of the patches, in pixels of the preview, whose mean colour is to be kept."""
+LIKENESS_WEIGHT = 0.5
+"""Of the cosine that embeddings of :class:`hsc.likeness.LikenessNetwork` lack to 1."""
 TEXTURE_WEIGHT = 1.5
 """Of LPIPS through a full-resolution window, beside L1 and LPIPS of the preview; as in training."""
 WINDOW = 24
@@ -61,10 +63,10 @@ def refine(
     """
     from hsc.codec import Latents
 
-    networks, generator, lpips = codec.networks, codec.generator, codec.lpips
+    networks, generator, lpips, likeness = codec.networks, codec.generator, codec.lpips, codec.likeness
     large = images.to_tensor(image, SIZE).to(codec.device)
     target = images.to_tensor(image, PREVIEW_SIZE).to(codec.device)
-    seen = lpips.features(target)
+    seen, person = lpips.features(target), likeness(target)
     q = torch.tensor([[quality / entropy.QUALITIES]], device=codec.device)
     slices = torch.tensor([layers - 1], device=codec.device)
     weight = RATE_WEIGHT * 2 ** (-RATE_SPAN * q.item())
@@ -91,6 +93,7 @@ def refine(
             picture = codec.preview(middle, coded.codes)
             distortion = (picture - target).abs().mean() + COLOUR_WEIGHT * colour(picture, target).mean()
             distortion = distortion + lpips.distance(lpips.features(picture), seen).mean()
+            distortion = distortion + LIKENESS_WEIGHT * (1 - (likeness(picture) * person).sum())
             place = window.corner(index, WINDOW)
             part = window.render(generator, middle, coded.codes, place, WINDOW)
             through = lpips(part, window.cut(large, place, WINDOW))

@@ -77,9 +77,7 @@ def inversion(trainer: Trainer, out: Path) -> None:
         )
         return terms
 
-    # A level that a checkpoint lacks is learned by itself first, so that it spoils nothing of what is there.
-    learning = [parameter for name, parameter in gie.named_parameters() if f"gie.{name}" in trainer.fresh]
-    learning = learning or list(gie.parameters())
+    learning = [parameter for parameter in gie.parameters() if parameter.requires_grad]
     trainer.run(step, [{"params": learning, "lr": settings.learning_rate}], out, "inversion")
 
 
@@ -153,7 +151,8 @@ def codec(trainer: Trainer, out: Path) -> None:
         n, fine = len(image), len(large)
         trainer.seen += n
         quality = torch.rand(n, 1, generator=trainer.random).to(trainer.device)
-        count = _received([fcn.slices for fcn in networks.fcn], n, trainer.random).to(trainer.device)
+        count = _received([fcn.slices for fcn in networks.fcn], n, trainer.random, settings.finest_only)
+        count = count.to(trainer.device)
         coded = trainer.code(image, quality, count)
         codes = coded.soft.codes
         middle = trainer.middle(coded.soft.features, codes)
@@ -190,23 +189,24 @@ def codec(trainer: Trainer, out: Path) -> None:
     quick = list(trainer.rate.parameters()) + list(networks.sce.parameters()) + list(networks.scn.steps.parameters())
     quick += [parameter for fcn in networks.fcn for parameter in fcn.step.parameters()]
     known = {id(p) for p in quick}
-    slow = [p for p in networks.parameters() if id(p) not in known]
+    slow = [p for p in networks.parameters() if p.requires_grad and id(p) not in known]
     rate = settings.learning_rate
     trainer.run(step, [{"params": slow, "lr": rate}, {"params": quick, "lr": 3 * rate}], out, "codec")
 
 
-def _received(slices: list[int], count: int, random: torch.Generator) -> Tensor:
+def _received(slices: list[int], count: int, random: torch.Generator, finest_only: bool) -> Tensor:
     """How many slices of each photo are received, ``(count,)``.
 
     Mostly all slices of all levels, or of some of them; now and then none, so that S learns to stand alone; else any
-    number.
+    number, but always one of the finest level where nothing else learns.
     """
     ends = torch.tensor(slices).cumsum(0)
-    received = torch.randint(0, int(ends[-1]), (count,), generator=random)
+    least = int(ends[-1]) - slices[-1] + 1 if finest_only else 0
+    received = torch.randint(least, int(ends[-1]), (count,), generator=random)
     chance = torch.rand(count, generator=random)
-    whole = ends[torch.randint(0, len(ends), (count,), generator=random)]
+    whole = ends[torch.randint(len(ends) - 1 if finest_only else 0, len(ends), (count,), generator=random)]
     received = torch.where(chance < 0.65, whole, received)
-    return received.masked_fill(chance > 0.9, 0)
+    return received if finest_only else received.masked_fill(chance > 0.9, 0)
 
 
 def entropy(trainer: Trainer, out: Path) -> None:
@@ -307,7 +307,8 @@ def run(
     if stage == "likeness":
         from hsc.train import likeness
 
-        _save_half(likeness.fit(trainer), out / "likeness.safetensors")
+        path = out / "likeness.safetensors"
+        _save_half(likeness.fit(trainer, path), path)
         return
     STAGES[stage](trainer, out)
     if stage in ("codec", "entropy"):

@@ -34,6 +34,10 @@ def start_transforms(trainer: Trainer, count: int = 2048) -> None:
         principal_semantics(networks.scn, torch.cat(codes))
     for index in new:
         principal_features(networks.fcn[index], torch.cat(residuals[index]))
+        if index:
+            # Finer components are weaker: with the ordinary steps all of their symbols would be zero.
+            networks.fcn[index].step.coarse.fill_(-1)
+            networks.fcn[index].step.fine.fill_(-5)
     trainer.remember()
 
 

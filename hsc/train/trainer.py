@@ -42,6 +42,8 @@ class Settings:
     """Pictures of a batch that are judged at full resolution too, through a window."""
     levels: int = 1
     """Levels of F."""
+    finest_only: bool = False
+    """Train the networks of the finest level alone; what codes S and the coarser levels stays as it is."""
     learning_rate: float = 8e-4
     seed: int = 0
     rate_weight: float = RATE_WEIGHT
@@ -72,11 +74,7 @@ class Coded:
 
 
 class Trainer:
-    """Frozen judges, the networks that learn, and their moving average.
-
-    Attributes:
-        fresh: names of the networks' parameters that no checkpoint has set.
-    """
+    """Frozen judges, the networks that learn, and their moving average."""
 
     def __init__(self, faces: Faces, settings: Settings, generator: Generator, preview: PreviewHead) -> None:
         device = generator.input.device
@@ -88,7 +86,10 @@ class Trainer:
         self.preview = preview.to(device, settings.precision)
         self.loss = PictureLoss(settings.precision).to(device)
         self.model = nn.ModuleDict({"networks": HSCNetworks(settings.levels), "rate": RateModel()}).to(device)
-        self.fresh = set(self.networks.state_dict())
+        if settings.finest_only:
+            self.networks.requires_grad_(False)
+            for part in self.networks.finest():
+                part.requires_grad_(True)
         self.remember()
         self.random = torch.Generator().manual_seed(settings.seed)
         self.numpy = np.random.default_rng(settings.seed)
@@ -126,7 +127,6 @@ class Trainer:
         if not needed <= state.keys() <= own.keys() or any(own[name].shape != state[name].shape for name in state):
             raise HSCError(f"{path.name} is not a checkpoint of networks with {len(self.networks.levels)} levels of F.")
         self.model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()}, strict=False)
-        self.fresh = {name.removeprefix("networks.") for name in own.keys() - state.keys()}
         self.remember()
 
     def remember(self) -> None:
