@@ -1,4 +1,4 @@
-"""Code a folder of aligned faces at several rates: a comparison with nobody, and what the prefixes of files are worth."""
+"""Code a folder of aligned faces at several rates: a comparison without rivals, and what prefixes are worth."""
 
 from __future__ import annotations
 

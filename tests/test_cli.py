@@ -134,7 +134,8 @@ def faces_folder(loaded, golden, tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 def test_eval_prints_means_and_leaves_out_what_is_no_face(invoke, faces_folder, tmp_path):
-    done = invoke("eval", faces_folder, "--bytes", "300,900", "--refine", 0, "--prefixes", "--json", tmp_path / "e.json")
+    done = invoke("eval", faces_folder, "--bytes", "300,900", "--refine", 0, "--prefixes",
+                  "--json", tmp_path / "e.json")
     assert done.exit_code == 0
     assert "1.jpg is left out: 1.jpg is not an image" in done.output and "2.png is left out" in done.output
     heads = next(line for line in done.output.splitlines() if line.startswith("target"))

@@ -325,6 +325,16 @@ def test_the_cache_knows_the_picture_by_its_pixels(folder, tmp_path):
     assert after.results[0].metrics != before.results[0].metrics
 
 
+def test_a_worker_keeps_memory_and_takes_one_core(monkeypatch):
+    """Without it, freed blocks go back to the system, and every pass through a network pays for them anew."""
+    said = []
+    monkeypatch.setattr("hsc.allocator.keep_memory", lambda: said.append("memory"))
+    monkeypatch.setattr("torch.set_num_threads", said.append)
+    monkeypatch.setattr(compare.folder, "_worker", None)
+    compare.folder._start_worker(["plain"], load_test_codecs, PixelJudge)
+    assert said == ["memory", 1] and compare.folder._worker is not None
+
+
 def test_two_processes_give_the_same_as_one(folder):
     one, two = run(folder, keys=("plain", "jpeg")), run(folder, keys=("plain", "jpeg"), processes=2)
     assert [(r.codec, r.picture, r.target, r.bytes, r.metrics) for r in two.results] == [

@@ -356,8 +356,8 @@ class HiFiCCoder:
     """A model, its tables, and files.
 
     A file is: one byte that names the weights, one byte of quality, width and height (LEB128), one rANS stream of
-    z and y, and two bytes of checksum. Everything that means and scales depend on runs in float64 and is put on a grid of
-    1/256, so that the same symbols come out where sums round differently.
+    z and y, and two bytes of checksum. Everything that means and scales depend on runs in float64 and is put on a
+    grid of 1/256, so that the same symbols come out where sums round differently.
 
     Args:
         model: in evaluation mode.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hsc import codec, entropy, weights
-from hsc.errors import WeightsError
+from hsc.errors import HSCError, WeightsError
 from hsc.model import HSCNetworks
 from hsc.train.rate import RateModel
 
@@ -31,6 +32,7 @@ def export(checkpoint: Path, folder: Path, model_id: int = codec.MODEL_ID) -> li
 
     Raises:
         WeightsError: the checkpoint is missing, damaged or something else.
+        HSCError: the weights cannot be written.
     """
     state = weights.read(checkpoint)
     prefix = "networks."
@@ -58,7 +60,11 @@ def export(checkpoint: Path, folder: Path, model_id: int = codec.MODEL_ID) -> li
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "encoder.safetensors", folder / "codec.safetensors"]
     for path, tensors in zip(paths, (encoder, shipped)):
-        save_file({name: value.contiguous() for name, value in tensors.items()}, path, {"model_id": str(model_id)})
+        tensors = {name: value.contiguous() for name, value in tensors.items()}
+        try:
+            save_file(tensors, path, {"model_id": str(model_id)})
+        except SafetensorError as error:
+            raise HSCError(f"{path} cannot be written: {error}.") from error
     return paths
 
 

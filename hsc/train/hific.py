@@ -30,6 +30,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from hsc.alignment import SIZE as SIDE
@@ -332,7 +333,6 @@ class Trainer:
         Raises:
             WeightsError: there is no such checkpoint, or it is damaged.
         """
-        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
@@ -408,7 +408,7 @@ def main(minutes, data, out, start, adversary, batch, synthetic, rate, device, e
             note = {"steps": str(trainer.steps), "minutes": f"{trainer.minutes:.1f}"}
             save(trainer.model, export, note)
             click.echo(f"{export}: {export.stat().st_size / 2**20:.2f} MiB")
-    except (HSCError, OSError) as error:
+    except (HSCError, OSError, SafetensorError) as error:
         refusal = click.ClickException(str(error))
         refusal.exit_code = 2  # as everything that a user can put right
         raise refusal from error
