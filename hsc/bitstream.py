@@ -175,6 +175,8 @@ class BitstreamReader:
         end = 0 if self.length is None else self.length - CHECKSUM_BYTES
         self._whole = 0 < end <= len(data)  # all of the range-coded stream, that is
         self._coder = RangeDecoder(data[HEADER_BYTES:end], whole=self._whole)
+        if self._whole and not self.layers and not self._coder.exhausted:
+            raise BitstreamError("This HSC file is damaged: it says that it has no layer, but has bytes of some.")
         self._crc = 0
         self._ended = False
 

@@ -20,6 +20,22 @@ REFINE = 3
 """`hsc.codec.REFINE`, without the seconds that importing it takes."""
 
 
+class Device(click.ParamType):
+    """A device that torch has here."""
+
+    name = "device"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value != "cpu":
+            import torch
+
+            try:
+                torch.empty(1, device=value)
+            except (RuntimeError, AssertionError):  # no such device, or a torch without it
+                self.fail(f"torch has no device {value!r} here", param, ctx)
+        return value
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name=None, version=__import__("hsc").__version__, prog_name="hsc")
 def main() -> None:
@@ -246,12 +262,15 @@ def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | N
     """Code the aligned faces in FOLDER at several rates and print mean metrics."""
     from tqdm import tqdm
 
-    from hsc import evaluate
+    from hsc import compare, evaluate
 
-    paths = evaluate.pictures(folder)[:limit]
-    found = evaluate.evaluate(_codec(), paths, targets, refine)
-    results = list(tqdm(found, total=len(paths) * len(targets), unit="file"))
-    rows, curve = evaluate.summary(results), []
+    pictures = len(compare.pictures_in(folder)[:limit])
+    codec = _codec()
+    with tqdm(total=pictures, unit="picture") as bar:
+        report = evaluate.evaluate(codec, folder, targets, refine, limit, progress=lambda *done: bar.update())
+    for picture, reason in evaluate.failures(report).items():
+        click.echo(f"{picture} is left out: {reason}", err=True)
+    rows, curve = evaluate.means(report), []
     names = ["bytes", "bpp", "lpips_alex", "lpips_vgg_256", "psnr", "ms_ssim", "identity", "face_distance",
              "landmarks"]
     click.echo("target  " + "  ".join(f"{name:>13}" for name in names))
@@ -260,14 +279,15 @@ def evaluate_command(folder: Path, targets: tuple[int, ...], json_file: Path | N
                  for name in names)
         click.echo(f"{row['target']:>6}  " + "  ".join(f"{cell:>13}" for cell in cells))
     if prefixes:
-        found = evaluate.prefixes(_codec(), paths, max(targets), refine)
+        paths = evaluate.coded(report, folder)
+        found = evaluate.prefixes(codec, paths, max(targets), refine)
         curve = evaluate.mean_curve(list(tqdm(found, total=len(paths), unit="file")))
         click.echo(f"prefixes of {max(targets)} bytes\n   layer         bytes    lpips_alex")
         for row in curve:
             click.echo(f"{row['layer']:>8}  {row['bytes']:>12.1f}  {row['lpips_alex']:>12.4f}")
     if json_file:
-        files = [{**asdict(result), "scores": asdict(result.scores)} for result in results]
-        _write(json_file, json.dumps({"means": rows, "prefixes": curve, "files": files}, indent=1).encode())
+        found = {"means": rows, "prefixes": curve, "files": evaluate.files(report)}
+        _write(json_file, json.dumps(found, indent=1).encode())
 
 
 @main.command()
@@ -303,7 +323,7 @@ def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine:
 @click.option("--synthetic", type=click.IntRange(0), default=4, show_default=True, help="Synthetic faces a step.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=8e-4, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--device", default="cpu", show_default=True)
+@click.option("--device", type=Device(), default="cpu", show_default=True)
 def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path, ...], out: Path, batch: int,
           synthetic: int, levels: int, finest_only: bool, learning_rate: float, seed: int, device: str) -> None:
     """Run one training STAGE for a given time; prints held-out metrics last.
@@ -321,11 +341,13 @@ def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path,
 @main.command()
 @click.argument("checkpoint", type=FILE)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def export(checkpoint: Path, folder: Path) -> None:
+@click.option("--model-id", type=click.IntRange(0, 65535), help="Model that the weights are. [the present one]")
+def export(checkpoint: Path, folder: Path, model_id: int | None) -> None:
     """Turn a training CHECKPOINT into the half-precision weights that the codec loads."""
+    from hsc.codec import MODEL_ID
     from hsc.train.export import export as write
 
-    for path in write(checkpoint, folder):
+    for path in write(checkpoint, folder, MODEL_ID if model_id is None else model_id):
         click.echo(f"{path}: {path.stat().st_size} bytes")
 
 
@@ -351,4 +373,8 @@ def run() -> None:
         sys.exit(130)
     except HSCError as error:
         click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:  # a file or folder that cannot be made, read or written
+        where = f"{error.filename} cannot be used: " if error.filename else ""
+        click.echo(f"Error: {where}{error.strerror or error}.", err=True)
         sys.exit(2)

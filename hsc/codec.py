@@ -24,7 +24,7 @@ from hsc.likeness import LikenessNetwork
 from hsc.lpips import LPIPS
 from hsc.model import HSCNetworks
 from hsc.preview import PREVIEW_SIZE, PreviewHead
-from hsc.rangecoder import MAX_SYMBOL, code_length_bits
+from hsc.rangecoder import MAX_SYMBOL
 
 MODEL_ID = 2
 """Names the shipped networks and tables; a file can only be read by the model that wrote it."""
@@ -47,7 +47,7 @@ class Layer:
     end: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Semantics:
     """What a bitstream says about a face.
 
@@ -88,7 +88,7 @@ class Latents:
     features: tuple[Callable[[Tensor], Tensor], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Coded:
     """Symbols of a photo at one quality, layer by layer, with the tables that code them."""
 
@@ -125,21 +125,27 @@ class Codec:
         if self.device.type == "cpu":
             from hsc.openvino_renderer import OpenVINORenderer
 
-            return OpenVINORenderer(self.generator, self.networks.levels[-1])
+            return OpenVINORenderer(self.generator, self.networks.levels[-1], threads=torch.get_num_threads())
         return lambda feature, codes: self.generator.suffix(feature, codes, self.networks.levels[-1])
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> Codec:
+    def load(cls, folder: Path | None = None, device: str | torch.device = "cpu") -> Codec:
         """The shipped codec, or the one whose two weights files are in ``folder``; fetches the generator on first use.
 
+        Args:
+            folder: of ``encoder.safetensors`` and ``codec.safetensors``.
+            device: where all networks run.
+
         Raises:
-            WeightsError: weights are missing, damaged or another network's.
+            WeightsError: weights are missing, damaged, another network's or another model's.
         """
         from hsc import weights
 
         state = {}
         for name in ("encoder", "codec"):
-            state |= weights.read(folder / f"{name}.safetensors" if folder else weights.shipped(name))
+            path = folder / f"{name}.safetensors" if folder else weights.shipped(name)
+            state |= weights.read(path)
+            weights.check_model(path, MODEL_ID)
         tables = {name[len("tables."):]: state.pop(name) for name in list(state) if name.startswith("tables.")}
         try:
             networks, entropy_tables = HSCNetworks.for_state(state), EntropyTables.from_state(tables)
@@ -147,7 +153,8 @@ class Codec:
             raise WeightsError("The weights are not those of a codec.") from error
         weights.load_state(networks, state)
         networks.eval().requires_grad_(False)
-        return cls(Generator.load(), networks, entropy_tables, PreviewHead.load())
+        generator, preview = Generator.load().to(device), PreviewHead.load().to(device)
+        return cls(generator, networks.to(device), entropy_tables, preview)
 
     @property
     def device(self) -> torch.device:
@@ -172,7 +179,7 @@ class Codec:
             progress: called with steps done and steps in all.
 
         Raises:
-            ValueError: both or neither of the two are given, or one is out of its range.
+            ValueError: both or neither of the two are given, one is out of its range, or the picture is not square.
             HSCError: the networks produced something that cannot be coded.
         """
         if (max_bytes is None) == (quality is None):
@@ -194,7 +201,11 @@ class Codec:
 
     @torch.no_grad()
     def invert(self, image: Image.Image) -> tuple[Tensor, list[Tensor]]:
-        """GIE: an aligned face to S ``(1, 16, 512)`` and F at each level, before any compression."""
+        """GIE: an aligned face to S ``(1, 16, 512)`` and F at each level, before any compression.
+
+        Raises:
+            ValueError: the picture is not square.
+        """
         if image.width != image.height:
             raise ValueError(f"An aligned face is square, not {image.width}x{image.height}.")
         picture = images.to_tensor(image, PREVIEW_SIZE).to(self.device)
@@ -260,7 +271,7 @@ class Codec:
                 symbols.append(_symbols((own - state.mean) / state.step))
                 state.take(symbols[-1])
         bits = [
-            code_length_bits(part, index, self.tables.gaussian if layer else self.tables.semantic)
+            (self.tables.gaussian if layer else self.tables.semantic).code_length(part, index)
             for layer, (part, index) in enumerate(zip(symbols, indexes))
         ]
         return _Coded(symbols, indexes, bits)
@@ -326,6 +337,7 @@ class Codec:
 
         Raises:
             BitstreamError: see :meth:`parse`.
+            DirectionError: an edit that is stored in the file names a direction that is not here.
         """
         semantics = self.parse(data)
         return self.render(self.edit(semantics, self.stored_edits(semantics)), size)

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from hsc.errors import HSCError
-
 
 class Rates(click.ParamType):
     """Bytes, separated by commas."""
@@ -97,35 +95,28 @@ def compare_command(
 
     from hsc import compare, report, weights
 
-    try:
-        cache = cache or weights.cache_dir() / "compare"
-        keys = [key.strip() for key in codecs.split(",")] if codecs else None
-        with tqdm(unit="job", desc="compare", file=sys.stderr) as bar:
+    cache = cache or weights.cache_dir() / "compare"
+    keys = [key.strip() for key in codecs.split(",")] if codecs else None
+    with tqdm(unit="job", desc="compare", file=sys.stderr) as bar:
 
-            def progress(done: int, total: int, what: str) -> None:
-                bar.total = total
-                bar.set_postfix_str(what, refresh=False)
-                bar.update(done - bar.n)
+        def progress(done: int, total: int, what: str) -> None:
+            bar.total = total
+            bar.set_postfix_str(what, refresh=False)
+            bar.update(done - bar.n)
 
-            found = compare.compare_folder(
-                folder, rates, keys, cache, processes, limit, _command_line(), progress=progress
-            )
-        click.echo(report.text_table(found))
-        if json_path:
-            found.save(json_path)
-        if html_path:
-            shown = (
-                compare.examples(found, folder, pictures, rates[min(1, len(rates) - 1)]) if pictures else []
-            )
-            paper = None if no_paper else paper or report.paper_curves()
-            points = report.read_paper(paper) if paper else []
-            report.write_html(found, html_path, shown, points)
-    except HSCError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
-    except OSError as error:
-        click.echo(f"Error: {error.filename or 'The output'} cannot be written: {error.strerror}.", err=True)
-        sys.exit(2)
+        found = compare.compare_folder(
+            folder, rates, keys, cache, processes, limit, _command_line(), progress=progress
+        )
+    click.echo(report.text_table(found))
+    if json_path:
+        found.save(json_path)
+    if html_path:
+        shown = (
+            compare.examples(found, folder, pictures, rates[min(1, len(rates) - 1)]) if pictures else []
+        )
+        paper = None if no_paper else paper or report.paper_curves()
+        points = report.read_paper(paper) if paper else []
+        report.write_html(found, html_path, shown, points)
 
 
 def _command_line() -> str:
@@ -138,7 +129,8 @@ def _command_line() -> str:
 
 def _list(ctx: click.Context) -> None:
     from hsc import baselines
+    from hsc.compare.result import name_of
 
     for codec in baselines.codecs():
-        click.echo(f"{codec.key:14} {codec.name:34} {codec.available() or 'available'}")
+        click.echo(f"{codec.key:14} {name_of(codec):34} {codec.available() or 'available'}")
     ctx.exit()

@@ -1,57 +1,75 @@
-"""Code a folder of aligned faces at several rates and average what the metrics say."""
+"""Code a folder of aligned faces at several rates: a comparison without rivals, and what prefixes are worth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 
-from hsc import images, metrics
+from hsc import compare, images
+from hsc.baselines.own import HSC
 from hsc.codec import REFINE, Codec
+from hsc.compare import Judge, Report
 from hsc.errors import ImageError
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+SCORES = ("lpips_alex", "lpips_vgg_256", "psnr", "ms_ssim", "identity", "face_distance", "landmarks", "detected")
+"""The metrics of a row."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """One picture at one rate."""
+def evaluate(
+    codec: Codec, folder: Path, targets: Sequence[int], refine: int = REFINE, limit: int | None = None,
+    load_judge: Callable[[], Judge] | None = None, progress: Callable[[int, int, str], None] | None = None,
+) -> Report:
+    """Encode, decode and score every picture of a folder at every target size in bytes.
 
-    picture: str
-    target: int
-    bytes: int
-    scores: metrics.Scores
-
-
-def pictures(folder: Path) -> list[Path]:
-    """The picture files of a folder, by name.
-
-    Raises:
-        ImageError: there are none.
-    """
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not found:
-        raise ImageError(f"There are no pictures in {folder}.")
-    return found
-
-
-def evaluate(codec: Codec, paths: Sequence[Path], targets: Sequence[int], refine: int = REFINE) -> Iterator[Result]:
-    """Encode, decode and score every picture at every target size in bytes.
+    A picture that cannot be coded is a result with a reason.
 
     Args:
-        paths: aligned square faces; the metrics run at 1024.
+        codec: used for all of them.
+        folder: aligned square faces; the metrics run at 1024.
         targets: ``max_bytes`` of the encoder.
         refine: gradient steps of the encoder.
+        limit: only the first pictures.
+        load_judge, progress: as in :func:`hsc.compare.compare_folder`.
+
+    Raises:
+        ImageError: the folder has no pictures, or none that can be coded.
     """
-    scorer = metrics.FaceMetrics()
-    for path in paths:
-        original = _open(path)
-        for target in targets:
-            data = codec.encode(original, max_bytes=target, refine=refine)
-            yield Result(path.name, target, len(data), scorer.compare(original, codec.decode(data)))
+    own = HSC(codec, refine)
+    report = compare.compare_folder(folder, targets, (own.key,), processes=1, limit=limit, load=lambda keys: [own],
+                                    load_judge=load_judge, progress=progress)
+    if all(result.reason for result in report.results):
+        raise ImageError(report.results[0].reason)
+    return report
+
+
+def coded(report: Report, folder: Path) -> list[Path]:
+    """The pictures of which there are files."""
+    return [folder / name for name in dict.fromkeys(r.picture for r in report.results if r.reason is None)]
+
+
+def failures(report: Report) -> dict[str, str]:
+    """Name of each picture that failed, and why."""
+    return {result.picture: result.reason for result in report.results if result.reason is not None}
+
+
+def means(report: Report) -> list[dict[str, float | int | None]]:
+    """One row for each target: means over the pictures; ``None`` where no picture has the score."""
+    return [
+        {"target": row.target, "pictures": row.count, "bytes": row.bytes, "bpp": row.bpp,
+         **{name: row.metrics.get(name) for name in SCORES}}
+        for row in compare.summarise(report)
+    ]
+
+
+def files(report: Report) -> list[dict]:
+    """Every file with its scores, or the reason why there is none."""
+    return [
+        {"picture": result.picture, "target": result.target, "bytes": result.bytes, "scores": result.metrics,
+         "reason": result.reason}
+        for result in report.results
+    ]
 
 
 def prefixes(
@@ -63,7 +81,7 @@ def prefixes(
         For each picture, bytes and LPIPS-Alex at 1024 of 0 bytes, of S, and of each slice after it.
     """
     for path in paths:
-        picture = _open(path)
+        picture = compare.as_compared(images.open_image(path))
         original = images.to_tensor(picture).to(codec.device)
         data = codec.encode(picture, max_bytes=target, refine=refine)
         ends = [0, *(layer.end for layer in codec.parse(data).layers)]
@@ -83,30 +101,4 @@ def mean_curve(curves: Sequence[Sequence[tuple[int, float]]]) -> list[dict[str, 
         size, distance = (sum(values) / len(curves) for values in zip(*ends))
         name = ("none", "S")[layer] if layer < 2 else f"F{layer - 1}"
         rows.append({"layer": name, "bytes": size, "lpips_alex": distance})
-    return rows
-
-
-def _open(path: Path) -> Image.Image:
-    """A square picture at 1024 px."""
-    original = images.open_image(path)
-    if original.width != original.height:
-        raise ImageError(f"{path.name} is not square; align it first.")
-    if original.width != 1024:
-        original = original.resize((1024, 1024), Image.Resampling.LANCZOS)
-    return original
-
-
-def summary(results: Sequence[Result]) -> list[dict[str, float | int | None]]:
-    """One row for each target: means over the pictures; ``None`` where no picture has the score."""
-    rows = []
-    for target in sorted({result.target for result in results}):
-        group = [result for result in results if result.target == target]
-        mean_bytes = sum(result.bytes for result in group) / len(group)
-        row = {"target": target, "pictures": len(group), "bytes": mean_bytes, "bpp": metrics.bpp(mean_bytes)}
-        for name in asdict(group[0].scores):
-            if name == "missing":
-                continue
-            known = [value for result in group if (value := getattr(result.scores, name)) is not None]
-            row[name] = sum(known) / len(known) if known else None
-        rows.append(row)
     return rows

@@ -18,6 +18,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from hsc.errors import HSCError, ImageError
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""Of the files that are taken for pictures where a folder or an archive of them is given."""
+
 SOFTWARE = "HSC Studio"
 """What files name as their maker."""
 

@@ -117,14 +117,12 @@ class LPIPS(nn.Module):
 
         Raises:
             ValueError: ``net`` is neither ``"alex"`` nor ``"vgg"``.
-            WeightsError: see :func:`hsc.weights.lpips_path`.
+            WeightsError: see :func:`hsc.weights.lpips_path`, or the cached file is damaged.
         """
-        from safetensors.torch import load_file
-
         from hsc import weights
 
         model = cls(net)
-        model.load_state_dict(load_file(weights.lpips_path(net)))
+        weights.load_state(model, weights.read(weights.lpips_path(net)))
         return model
 
     def features(self, image: Tensor) -> list[Tensor]:

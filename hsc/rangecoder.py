@@ -82,6 +82,11 @@ class FrequencyTables:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def tobytes(self) -> bytes:
+        """All that decides about the code; equal tables give equal bytes."""
+        rows = (np.array([offset, *cdf], np.int64).tobytes() for offset, (cdf, _) in zip(self.offsets, self._rows))
+        return b"".join(rows)
+
     def check_indexes(self, table_indexes: np.ndarray) -> np.ndarray:
         """Return ``table_indexes`` flat; raise ``ValueError`` when one of them names no table."""
         indexes = np.asarray(table_indexes).reshape(-1)
@@ -131,23 +136,18 @@ class FrequencyTables:
         return starts.tolist(), sizes.tolist()
 
     def code_length(self, symbols: np.ndarray, table_indexes: np.ndarray) -> float:
-        """Ideal length of the code in bits; see :func:`code_length_bits`."""
+        """Ideal length of the code of ``symbols`` in bits: the sum of -log2 p, escapes included.
+
+        Args:
+            symbols: integers of any shape.
+            table_indexes: the table of each symbol, in the same shape.
+
+        Raises:
+            ValueError: as :meth:`intervals`.
+        """
         indexes, entries, escapes = self._locate(symbols, table_indexes)
         _, exponents = np.frexp(escapes[escapes >= 0] + 1.0)  # the bit length of escape + 1
         return float(self._bits[indexes, entries].sum() + (2 * exponents - 1).sum())
-
-
-def code_length_bits(symbols: np.ndarray, table_indexes: np.ndarray, tables: FrequencyTables) -> float:
-    """Ideal length of the code of ``symbols`` in bits: the sum of -log2 p, escapes included.
-
-    Args:
-        symbols: integers of any shape.
-        table_indexes: the table of each symbol, in the same shape.
-
-    Raises:
-        ValueError: as :meth:`FrequencyTables.intervals`.
-    """
-    return tables.code_length(symbols, table_indexes)
 
 
 class Mark(NamedTuple):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from hsc import metrics
 from hsc.compare import SIDE, YARDSTICK, Example, Report, Row, summarise
 from hsc.errors import ImageError
 
@@ -63,8 +64,8 @@ def rate_distortion_figure(
     Args:
         rows: from `summarise`.
         metric: a key of `COLUMNS`.
-        paper: published (codec, bits per pixel, LPIPS) on other pictures, drawn dotted; only for
-        ``lpips_alex``. current: (bytes, value) of one file, drawn as a star.
+        paper: published (codec, bits per pixel, LPIPS) on other pictures, drawn dotted; only for ``lpips_alex``.
+        current: (bytes, value) of one file, drawn as a star.
     """
     import plotly.graph_objects as go
 
@@ -79,7 +80,7 @@ def rate_distortion_figure(
             x=[size for size, _ in points], y=[value for _, value in points], name=curve[0].name,
             mode="lines+markers", marker={"size": 9 if key == "hsc" else 6},
             line={"color": colour(key), "width": 4 if key == "hsc" else 2},
-            customdata=[size * 8 / SIDE**2 for size, _ in points],
+            customdata=[metrics.bpp(size) for size, _ in points],
             hovertemplate=f"%{{x:,.0f}} bytes (%{{customdata:.4f}} bpp)<br>{label} %{{y:.{decimals}f}}",
         )  # fmt: skip
     if metric == "lpips_alex":

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "weights"
 # Part of every converted file's name: raise it when a converter or the module it feeds changes.
 _CONVERSION = 1
+_UNNAMED_MODEL = 2
+"""The model of weights that do not say which they are: only those of model 2 were shipped so."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,20 @@ def read(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path.name} cannot be read as safetensors.") from error
+
+
+def check_model(path: Path, model_id: int) -> None:
+    """See that a readable safetensors file of the codec's networks is of one model.
+
+    Raises:
+        WeightsError: it is of another.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        found = (file.metadata() or {}).get("model_id", str(_UNNAMED_MODEL))
+    if found != str(model_id):
+        raise WeightsError(f"{path.name} holds model {found}; this release codes with model {model_id}.")
 
 
 def load_state(module: torch.nn.Module, state: dict[str, torch.Tensor]) -> None:

@@ -21,7 +21,7 @@ from hsc.bitstream import (
     truncate,
 )
 from hsc.errors import BitstreamError
-from hsc.rangecoder import FrequencyTables, code_length_bits
+from hsc.rangecoder import FrequencyTables
 
 MODEL = 7
 
@@ -302,6 +302,20 @@ def test_edits_need_a_complete_file():
     assert BitstreamReader(append_edits(data, [(1, 0.5)] * 255)).edits == [(1, 0.5)] * 255
 
 
+@pytest.mark.parametrize("stray", [b"\x01\x02", bytes(2), bytes(range(40))])
+def test_a_file_without_layers_has_no_bytes_of_any(stray):
+    """Sound checksums do not help: no encoder writes a stream for nothing."""
+    empty = BitstreamWriter(MODEL, 3).finish()
+    assert BitstreamReader(empty).complete
+    header = empty[:7] + (len(empty) + len(stray)).to_bytes(2, "big")
+    body = header + bytes([hsc.bitstream._crc8(header)]) + stray
+    data = body + hsc.bitstream._crc16(body).to_bytes(2, "big")
+    for whole in (data, data[:-1], data[:-2]):
+        with pytest.raises(BitstreamError, match="no layer"):
+            BitstreamReader(whole)
+    assert BitstreamReader(data[:-3]).layers == 0  # what is cut cannot be judged
+
+
 @pytest.mark.parametrize("layers, size", [(13, 100), (13, 3077), (9, 1536), (1, 768), (13, 0)])
 @pytest.mark.parametrize("table", [0, 1, 3])
 def test_overhead_stays_within_24_bytes(layers, size, table):
@@ -310,7 +324,7 @@ def test_overhead_stays_within_24_bytes(layers, size, table):
     for _ in range(layers):
         symbols = np.clip(np.rint(generator.laplace(size=size) * 0.3 * table), -1, 1).astype(np.int32)
         parts.append((symbols, np.full(size, table)))
-        bits.append(code_length_bits(symbols, parts[-1][1], tables))
+        bits.append(tables.code_length(symbols, parts[-1][1]))
     data, _ = write(parts, tables)
     assert len(data) - sum(bits) / 8 <= 24
     assert file_bytes(bits) - 2 <= len(data) <= file_bytes(bits)

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
-from hsc import cli, codec
+from hsc import cli, codec, evaluate
+from hsc.errors import ImageError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -97,11 +99,77 @@ def test_bad_pictures_get_one_sentence(tmp_path):
     ("encode", "README.md", "x.hsc", "--bytes", "800", "--quality", "3"),
     ("decode", "README.md", "x.png", "--size", "300"),
     ("eval", "tests", "--bytes", "many"),
+    ("eval", "tests"),
+    ("export", "README.md", "x"),
+    ("train", "preview", "--minutes", "1", "--out", "README.md/run"),
+    ("train", "preview", "--minutes", "1", "--out", "x", "--device", "nonsense"),
 ])
 def test_wrong_use_is_exit_code_2(words):
     done = hsc(*words)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr and done.stderr
+
+
+@pytest.fixture(scope="module")
+def loaded() -> codec.Codec:
+    return codec.Codec.load()
+
+
+@pytest.fixture
+def invoke(loaded, monkeypatch):
+    """Run a command in this process, with a codec that is loaded already."""
+    monkeypatch.setattr(cli, "_codec", lambda: loaded)
+    return lambda *words: CliRunner().invoke(cli.main, [str(word) for word in words], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def faces_folder(loaded, golden, tmp_path_factory) -> Path:
+    """One synthetic face, and what is none."""
+    folder = tmp_path_factory.mktemp("faces")
+    loaded.decode(golden.read_bytes()).save(folder / "0.png", compress_level=1)
+    (folder / "1.jpg").write_bytes(b"no picture at all")
+    Image.new("RGB", (300, 200)).save(folder / "2.png")
+    return folder
+
+
+@pytest.mark.slow
+def test_eval_prints_means_and_leaves_out_what_is_no_face(invoke, faces_folder, tmp_path):
+    done = invoke("eval", faces_folder, "--bytes", "300,900", "--refine", 0, "--prefixes",
+                  "--json", tmp_path / "e.json")
+    assert done.exit_code == 0
+    assert "1.jpg is left out: 1.jpg is not an image" in done.output and "2.png is left out" in done.output
+    heads = next(line for line in done.output.splitlines() if line.startswith("target"))
+    assert heads.split() == ["target", "bytes", "bpp", "lpips_alex", "lpips_vgg_256", "psnr", "ms_ssim", "identity",
+                             "face_distance", "landmarks"]
+    found = json.loads((tmp_path / "e.json").read_text())
+    small, large = found["means"]
+    assert (small["target"], large["target"]) == (300, 900) and small["pictures"] == 1
+    assert small["bytes"] <= 300 < large["bytes"] <= 900 and large["lpips_alex"] < small["lpips_alex"]
+    assert large["bpp"] == pytest.approx(large["bytes"] * 8 / 1024**2)
+    assert [row["layer"] for row in found["prefixes"]][:3] == ["none", "S", "F1"]
+    assert [bool(file["reason"]) for file in found["files"]] == [False, False, True, True, True, True]
+
+
+def test_eval_of_nothing_that_can_be_coded_is_refused(loaded, faces_folder, tmp_path):
+    (tmp_path / "1.jpg").write_bytes((faces_folder / "1.jpg").read_bytes())
+    with pytest.raises(ImageError, match="1.jpg"):
+        evaluate.evaluate(loaded, tmp_path, (400,))
+
+
+@pytest.mark.slow
+def test_sheet_shows_originals_and_restorations(invoke, faces_folder, tmp_path):
+    done = invoke("sheet", faces_folder / "0.png", tmp_path / "s.png", "--no-align", "--bytes", "300", "--refine", 0)
+    assert done.exit_code == 0
+    with Image.open(tmp_path / "s.png") as sheet:
+        assert sheet.size == (512, 256 + 22) and "HSC" in sheet.text["Comment"]
+
+
+@pytest.mark.slow
+def test_bench_times_every_task(invoke, monkeypatch):
+    monkeypatch.setattr("hsc.benchmark.REPEATS", 1)
+    done = invoke("bench")
+    assert done.exit_code == 0 and done.output.count("\n") == 9
+    assert all(float(line.split()[-1]) > 0 for line in done.output.splitlines()[1:])
 
 
 def test_edits_are_stored_applied_and_left_out(golden, tmp_path):

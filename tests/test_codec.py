@@ -104,10 +104,13 @@ def test_rate_control_hits_the_size(codec, face, size):
 
 @pytest.mark.parametrize("size", [bitstream.EMPTY_BYTES, 60, 120])
 def test_few_bytes_hold_what_fits(codec, face, size):
-    """Down to no layer at all, which is the mean face."""
-    data = codec.encode(face, max_bytes=size)
+    """Down to no layer at all, which is the mean face: as many layers as the lowest quality has room for."""
+    data = codec.encode(face, max_bytes=size, refine=0)
     assert len(data) <= size
     assert codec.parse(data).complete
+    bits = codec._quantise(codec.latents(*codec.invert(face)), 0).bits
+    most = max(layers for layers in range(len(bits) + 1) if bitstream.file_bytes(bits[:layers]) <= size or not layers)
+    assert len(codec.parse(data).layers) == most
 
 
 @pytest.mark.parametrize("quality", [160, 175])
@@ -241,6 +244,20 @@ def test_pictures_have_the_size_that_was_asked_for(codec, data):
     assert codec.render_preview(semantics).size == (256, 256)
     with pytest.raises(ValueError, match="size"):
         codec.render(semantics, 300)
+
+
+def test_the_renderer_has_the_threads_that_torch_has(codec, monkeypatch):
+    """A benchmark's processes have one each; a renderer that takes all cores would slow the others down."""
+    asked = []
+    monkeypatch.setattr("hsc.openvino_renderer.OpenVINORenderer", lambda *_, **options: asked.append(options))
+    assert hsc.Codec(codec.generator, codec.networks, codec.tables, codec.preview)._suffix is None
+    assert asked == [{"threads": torch.get_num_threads()}]
+
+
+def test_semantics_are_compared_as_objects(codec, data):
+    """Their arrays have no truth value; an equality by fields would raise."""
+    first, second = codec.parse(data), codec.parse(data)
+    assert first == first and first != second and len({first, second}) == 2
 
 
 def test_decoding_twice_gives_the_same_pixels(codec, data):

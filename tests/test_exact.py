@@ -84,6 +84,14 @@ def test_exp2_is_a_table_scaled_exactly():
     assert exp2(torch.tensor([3.0], dtype=torch.float64)).item() == 8.0
 
 
+def test_exp2_has_the_bits_of_its_definition_at_any_size():
+    """Far beyond float32's range too, where a power that passes through float32 would be 0 or infinite."""
+    for exponent in (-512.0, -200.25, -127.5, 0.0, 127.75, 300.5, 512.0):
+        fraction = round(2 ** (exponent % 1) * 2**20)
+        expected = math.ldexp(fraction, math.floor(exponent) - 20)
+        assert exp2(torch.tensor([exponent], dtype=torch.float64)).item() == expected
+
+
 def test_steps_fall_with_quality():
     steps = QuantisationStep(4, 1.0, -2.0)
     coarse, middle, fine = (steps(torch.tensor([[q]], dtype=torch.float64)) for q in (0.0, 0.5, 1.0))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
-from hsc import lpips
+from hsc import lpips, weights
+from hsc.errors import WeightsError
 
 
 def numpy_conv(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: int, padding: int) -> np.ndarray:
@@ -108,6 +110,19 @@ def test_feature_stacks_have_the_published_shapes(alex: lpips.LPIPS, vgg: lpips.
     assert [tuple(a.shape[1:]) for a in vgg.stack(image)] == [
         (64, 64, 64), (128, 32, 32), (256, 16, 16), (512, 8, 8), (512, 4, 4),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", ["cut", "foreign"])
+def test_a_damaged_file_in_the_cache_is_one_sentence(damage, tmp_path, monkeypatch) -> None:
+    path = tmp_path / "lpips_alex.safetensors"
+    if damage == "cut":
+        path.write_bytes(weights.lpips_path("alex").read_bytes()[:1000])
+    else:
+        save_file({"a": torch.zeros(1)}, path)
+    monkeypatch.setattr(weights, "lpips_path", lambda net: path)
+    with pytest.raises(WeightsError) as caught:
+        lpips.LPIPS.load("alex")
+    assert "\n" not in str(caught.value)
 
 
 def test_unknown_net_is_refused() -> None:

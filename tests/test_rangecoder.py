@@ -16,7 +16,6 @@ from hsc.rangecoder import (
     RangeDecoder,
     RangeEncoder,
     bytes_needed,
-    code_length_bits,
 )
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -68,7 +67,7 @@ def test_round_trip_and_length(coded):
     decoder = RangeDecoder(stream, whole=True)
     np.testing.assert_array_equal(decoder.decode(indexes, tables), symbols)
     assert decoder.determined and decoder.exhausted
-    bits = code_length_bits(symbols, indexes, tables)
+    bits = tables.code_length(symbols, indexes)
     assert bits / 8 - 1e-3 <= len(stream) + 1 and len(stream) <= bits / 8 + 1 + 1e-3
 
 
@@ -137,16 +136,24 @@ def test_nearly_certain_symbols_cost_nearly_nothing():
     """40,000 symbols that carry 2^-16 each of doubt: rounding may not add a byte."""
     tables = FrequencyTables(np.array([[0, 65535, 65536]]), np.array([3]), np.array([0]))
     symbols = np.zeros(40_000, np.int32)
-    bits = code_length_bits(symbols, symbols, tables)
+    bits = tables.code_length(symbols, symbols)
     assert bits == pytest.approx(40_000 * -math.log2(65535 / 65536))
     assert len(encode(symbols, symbols, tables)) <= 1
+
+
+def test_tables_are_told_apart_by_their_bytes():
+    def tables(middle=32768, offset=0):
+        return FrequencyTables(np.array([[0, middle, 65536]]), np.array([3]), np.array([offset])).tobytes()
+
+    assert tables() == tables()
+    assert len({tables(), tables(middle=32767), tables(offset=1)}) == 3
 
 
 def test_code_length_counts_escapes():
     tables = FrequencyTables(np.array([[0, 32768, 65536]]), np.array([3]), np.array([0]))
     # The tail costs 1 bit; the escapes are 0, 1, 2 and 3 as Exp-Golomb: 1, 3, 3 and 5 bits.
     for symbol, bits in ((0, 1), (1, 2), (-1, 4), (2, 4), (-2, 6)):
-        assert code_length_bits(np.array([symbol]), np.array([0]), tables) == bits
+        assert tables.code_length(np.array([symbol]), np.array([0])) == bits
 
 
 @pytest.mark.parametrize("symbol", [MAX_SYMBOL, -MAX_SYMBOL])
@@ -230,7 +237,7 @@ def test_bad_symbols_never_reach_the_coder(symbols, indexes):
     with pytest.raises(ValueError):
         tables.intervals(symbols, indexes)
     with pytest.raises(ValueError):
-        code_length_bits(symbols, indexes, tables)
+        tables.code_length(symbols, indexes)
 
 
 def test_compressai_tables_are_taken_as_they_are():

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import tarfile
+import zlib
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import save_file
 
 import hsc
-from hsc import entropy, weights
-from hsc.errors import HSCError
+from hsc import cli, entropy, weights
+from hsc.codec import MODEL_ID
+from hsc.errors import HSCError, WeightsError
 from hsc.generator import Generator
 from hsc.model import FIRST_LEVEL, HSCNetworks
 from hsc.networks.gain import round_through
 from hsc.preview import PreviewHead
 from hsc.soft import gaussian_bits
+from hsc.train import hific, preview
 from hsc.train.data import VALIDATION, Faces, load_faces, sample_codes, synthetic_pairs
-from hsc.train.export import gaussian_tables, semantic_tables
+from hsc.train.export import export, gaussian_tables, semantic_tables
 from hsc.train.start import principal_components, principal_semantics
 from hsc.train.rate import RateModel
 from hsc.train.trainer import Settings, Trainer
@@ -65,6 +70,32 @@ def test_what_is_no_shard_is_refused(tmp_path):
     for shard in (text, broken):
         with pytest.raises(HSCError):
             load_faces([shard], tmp_path / "cache")
+
+
+def shard_of(path, **payloads: bytes):
+    with tarfile.open(path, "w") as archive:
+        for name, payload in payloads.items():
+            member = tarfile.TarInfo(f"{name}.png")
+            member.size = len(payload)
+            archive.addfile(member, io.BytesIO(payload))
+    return path
+
+
+@pytest.mark.parametrize("damage", ["cut", "bomb", "no picture"])
+def test_a_damaged_picture_is_named_with_its_shard(damage, tmp_path):
+    buffer = io.BytesIO()
+    Image.effect_noise((600, 600), 50).save(buffer, "PNG")
+    good = buffer.getvalue()
+    bomb = bytearray(good)
+    bomb[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height of the header
+    bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
+    bad = {"cut": good[: len(good) // 2], "bomb": bytes(bomb), "no picture": b"words"}[damage]
+    shard = shard_of(tmp_path / "faces-07.tar", good=good, bad=bad)
+    with pytest.raises(HSCError, match="faces-07/bad.png") as caught:
+        load_faces([shard], tmp_path / "cache")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(HSCError, match="faces-07/bad.png"):
+        hific._whole("faces-07/bad.png", bad)
 
 
 def test_training_goes_on_from_exported_weights(generator):
@@ -171,6 +202,63 @@ def test_gaussian_tables_match_their_scales():
         expected = math.erf(0.5 / scale / math.sqrt(2))
         assert length - 2 == 1 - 2 * offset
         assert frequencies[-offset].item() / 65536 == pytest.approx(expected, rel=0.02, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Of the shipped networks and a rate model that has learned nothing."""
+    torch.manual_seed(0)
+    model = torch.nn.ModuleDict({"networks": hsc.Codec.load().networks, "rate": RateModel()})
+    path = tmp_path_factory.mktemp("checkpoint") / "codec.safetensors"
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+    return path
+
+
+def test_what_cannot_be_exported_is_one_sentence(checkpoint, tmp_path):
+    text, foreign, half = (tmp_path / f"{name}.safetensors" for name in ("text", "foreign", "half"))
+    text.write_text("no tensors")
+    save_file({"a": torch.zeros(1)}, foreign)
+    save_file({name: value for name, value in weights.read(checkpoint).items() if not name.startswith("rate.")}, half)
+    for path in (text, foreign, half, tmp_path / "none.safetensors"):
+        with pytest.raises(WeightsError, match=path.name):
+            export(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_exported_weights_load_and_say_which_model_they_are(checkpoint, tmp_path, monkeypatch):
+    done = CliRunner().invoke(cli.main, ["export", str(checkpoint), str(tmp_path / "own")])
+    assert done.exit_code == 0, done.output
+    codec = hsc.Codec.load(tmp_path / "own", "cpu")
+    face = codec.render(codec.semantics(sample_codes(codec.generator, 1, torch.Generator().manual_seed(0))))
+    data = codec.encode(face, max_bytes=2000, refine=0)
+    assert codec.parse(data).complete and len(codec.parse(data).layers) == codec.networks.layers
+    monkeypatch.setattr("hsc.codec.MODEL_ID", MODEL_ID + 1)
+    with pytest.raises(WeightsError, match=f"model {MODEL_ID}; .* model {MODEL_ID + 1}"):
+        hsc.Codec.load(tmp_path / "own")
+    done = CliRunner().invoke(cli.main, ["export", str(checkpoint), str(tmp_path), "--model-id", str(MODEL_ID + 1)])
+    assert done.exit_code == 0 and hsc.Codec.load(tmp_path)
+
+
+def test_weights_without_a_model_are_those_that_were_shipped_so(tmp_path):
+    path = tmp_path / "codec.safetensors"
+    save_file({"a": torch.zeros(1)}, path)
+    weights.check_model(path, 2)
+    with pytest.raises(WeightsError, match="codec.safetensors holds model 2"):
+        weights.check_model(path, 3)
+    save_file({"a": torch.zeros(1)}, path, {"model_id": "3"})
+    weights.check_model(path, 3)
+    with pytest.raises(WeightsError, match="holds model 3"):
+        weights.check_model(path, 2)
+
+
+@pytest.mark.slow
+def test_the_training_command_runs_a_stage(tmp_path, monkeypatch):
+    monkeypatch.setattr(preview, "fit", functools.partial(preview.fit, pictures=preview.HELD_OUT + 2))
+    out = tmp_path / "new" / "run"
+    done = CliRunner().invoke(cli.main, ["train", "preview", "--minutes", "0.02", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert PreviewHead.load(out / "preview.safetensors")
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from importlib import import_module
 from hsc.baselines.pixels import to_rgb
 from hsc.baselines.protocol import BaselineError, ImageCodec, Ladder
 
-__all__ = ["BaselineError", "ImageCodec", "Ladder", "codecs", "default_codecs", "get", "to_rgb"]
+__all__ = ["BaselineError", "ImageCodec", "Ladder", "codecs", "get", "to_rgb"]
 
 
 # Key -> module, class and arguments. Modules are imported for the codecs that are asked for: the learned ones
@@ -39,11 +39,6 @@ _KNOWN: dict[str, tuple[str, str, dict[str, str]]] = {
 def codecs() -> list[ImageCodec]:
     """One of each codec that this project knows, available or not: its own first, then the quick ones."""
     return [get(key) for key in _KNOWN]
-
-
-def default_codecs() -> list[ImageCodec]:
-    """Those of a live comparison: available here, and done with one face within seconds."""
-    return [codec for codec in codecs() if codec.key != "vvc-scaled" and codec.available() is None]
 
 
 def get(key: str) -> ImageCodec:

@@ -24,7 +24,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from hsc.baselines.ladder import SteppedLadder
-from hsc.baselines.pixels import read_varint, to_rgb, varint
+from hsc.baselines.pixels import check_pixels, read_varint, seal, to_rgb, unseal, varint
 from hsc.baselines.protocol import BaselineError, ImageCodec
 from hsc.errors import WeightsError
 
@@ -37,8 +37,10 @@ class HiFiCConfig:
     """Sizes of a model.
 
     Attributes:
-        widths: channels of the encoder's first convolution and of each halving one; the generator mirrors
-        them. latent: channels of y; `hyper`: channels of the hyperprior's networks; `side`: channels of z.
+        widths: channels of the encoder's first convolution and of each halving one; the generator mirrors them.
+        latent: channels of y.
+        hyper: channels of the hyperprior's networks.
+        side: channels of z.
         blocks: residual blocks of the generator.
         rates: gains that are learned; between them they are interpolated. 1 is the paper's fixed-rate model.
     """
@@ -353,9 +355,9 @@ class Tables:
 class HiFiCCoder:
     """A model, its tables, and files.
 
-    A file is: one byte that names the weights, one byte of quality, width and height (LEB128), and one rANS
-    stream of z and y. Everything that means and scales depend on runs in float64 and is put on a grid of
-    1/256, so that the same symbols come out where sums round differently.
+    A file is: one byte that names the weights, one byte of quality, width and height (LEB128), one rANS stream of
+    z and y, and two bytes of checksum. Everything that means and scales depend on runs in float64 and is put on a
+    grid of 1/256, so that the same symbols come out where sums round differently.
 
     Args:
         model: in evaluation mode.
@@ -372,7 +374,12 @@ class HiFiCCoder:
 
     @torch.no_grad()
     def analyse(self, image: Image.Image) -> tuple[Tensor, Tensor, tuple[int, int]]:
-        """y, z's symbols and the (width, height) of a picture: what all rates share."""
+        """y, z's symbols and the (width, height) of a picture: what all rates share.
+
+        Raises:
+            BaselineError: the picture is too large.
+        """
+        check_pixels("HiFiC", *image.size)
         rgb = torch.from_numpy(np.array(to_rgb(image))).permute(2, 0, 1)[None].float() / 127.5 - 1
         height, width = rgb.shape[-2:]
         multiple = 4 * self.model.config.stride
@@ -396,7 +403,7 @@ class HiFiCCoder:
                 values.flatten().tolist(), rows.flatten().tolist(),
                 self.tables.cdf, self.tables.lengths, self.tables.offsets,
             )  # fmt: skip
-        return bytes([self.tag, quality]) + varint(size[0]) + varint(size[1]) + coder.flush()
+        return seal(bytes([self.tag, quality]) + varint(size[0]) + varint(size[1]) + coder.flush())
 
     @torch.no_grad()
     def read(self, data: bytes) -> Image.Image:
@@ -407,6 +414,7 @@ class HiFiCCoder:
         """
         from compressai.ans import RansDecoder
 
+        data = unseal("HiFiC", data)
         if len(data) < 8 or data[0] != self.tag or data[1] >= QUALITIES:
             raise BaselineError("HiFiC decoding failed: the file is empty, or was written with other weights")
         width, position = read_varint(data, 2)
@@ -415,6 +423,7 @@ class HiFiCCoder:
             raise BaselineError(
                 f"HiFiC decoding failed: the file gives its picture a size of {width}x{height}"
             )
+        check_pixels("HiFiC", width, height)
         config = self.model.config
         side_size = tuple(-(-length // (4 * config.stride)) for length in (height, width))
         decoder = RansDecoder()
@@ -424,6 +433,8 @@ class HiFiCCoder:
             values = decoder.decode_stream(
                 rows.flatten().tolist(), self.tables.cdf, self.tables.lengths, self.tables.offsets
             )
+            if min(values) < -_LARGEST or max(values) > _LARGEST:
+                raise BaselineError("HiFiC decoding failed: the file holds symbols that no encoder writes")
             return torch.tensor(values, dtype=torch.int32).reshape(rows.shape)
 
         side = symbols(self._rows(torch.empty(1, config.side, *side_size)))
@@ -481,6 +492,7 @@ def load(path: Path) -> HiFiCCoder:
             if metadata.get("format") != "hsc-hific-1":
                 raise WeightsError(f"{path.name} does not hold a HiFiC model of this project.")
             state = {name: file.get_tensor(name) for name in file.keys()}
+        tag = zlib.crc32(path.read_bytes()) & 0xFF
         config = json.loads(metadata["config"])
         model = HiFiC(HiFiCConfig(**{**config, "widths": tuple(config["widths"])}))
         tables = Tables.read(state)
@@ -490,7 +502,7 @@ def load(path: Path) -> HiFiCCoder:
         raise WeightsError(
             f"{path.name} is missing, damaged, or not a HiFiC model of this project."
         ) from error
-    return HiFiCCoder(model.eval().requires_grad_(False), tables, zlib.crc32(path.read_bytes()) & 0xFF)
+    return HiFiCCoder(model.eval().requires_grad_(False), tables, tag)
 
 
 class HiFiCCodec(ImageCodec):
@@ -510,31 +522,34 @@ class HiFiCCodec(ImageCodec):
     @property
     def name(self) -> str:
         """With its size, as every table and plot shows it; a user's own weights are named as such."""
-        kind = "retrained, reduced" if self._own() is None else "own weights"
+        kind = "retrained, reduced"
         try:
+            kind = kind if self._own() is None else "own weights"
             return f"HiFiC ({kind}, {self._file().stat().st_size / 2**20:.1f} MiB)"
         except (WeightsError, OSError):
             return f"HiFiC ({kind})"
 
     def available(self) -> str | None:
         try:
-            if not self._file().is_file():
-                raise WeightsError(f"{self._file().name} does not exist")
-            self._load()
-        except WeightsError as error:
-            if self._path is not None:
-                return str(error)
-            return (
+            there = self._file().is_file()
+        except WeightsError:  # neither a user's own nor shipped ones
+            there = False
+        if not there:
+            return f"{self._path.name} does not exist" if self._path is not None else (
                 "its weights are not here: put hific.safetensors into the folder that HSC_BASELINES "
                 "names, or train it with python -m hsc.train.hific"
             )
+        try:
+            self._load()
+        except WeightsError as error:
+            return str(error)
         except ImportError:
             return "the package compressai is not installed"
         return None
 
     def description(self) -> str:
         digest = hashlib.sha256(self._file().read_bytes()).hexdigest()[:12]
-        return f"Mentzer et al. 2020, {asdict(self._load().model.config)}, weights {digest}"
+        return f"Mentzer et al. 2020, {asdict(self._load().model.config)}, weights {digest}, files with checksum"
 
     def ladder(self, image: Image.Image) -> SteppedLadder:
         coder = self._load()

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 # Growth of the logarithmic size from one setting to the next that can be believed.
 _FLATTEST, _STEEPEST = 0.005, 1.0
+# A setting above one that is larger than this share of the target fits too seldom to be worth an encoding.
+_NEARLY = 1.05
 
 
 class SteppedLadder:
@@ -14,8 +16,9 @@ class SteppedLadder:
 
     Sizes of real encoders grow about exponentially in their setting, so the next setting to try comes from a
     straight line through logarithmic sizes; every third try halves a closed interval instead, which bounds
-    the number of encodings where the line misleads. Sizes need not be strictly monotone: the result is a
-    setting that fits whose next higher one does not.
+    the number of encodings where the line misleads. Sizes need not be strictly monotone: above the last setting
+    that fits and the first that does not, the next two are tried as well, as long as that first one is too large by
+    so little that they may fit.
 
     Args:
         encode: setting -> bytes.
@@ -38,7 +41,10 @@ class SteppedLadder:
         return self._files[setting]
 
     def fit(self, max_bytes: int) -> bytes:
-        """The largest file of at most `max_bytes` bytes, else the file at setting 0."""
+        """The file of the highest setting found to fit in `max_bytes` bytes, else the file at setting 0.
+
+        Where sizes rise with every setting, that is the largest file that fits.
+        """
         low, high = -1, self._steps
         for setting in sorted(self._files):
             # Sizes need not rise with every setting: the first that is too large after the last that fits counts.
@@ -56,7 +62,12 @@ class SteppedLadder:
                 low = setting
             else:
                 high = setting
-        return self.at(max(low, 0))
+        if low < 0:
+            return self.at(0)
+        if high < self._steps and len(self.at(high)) <= _NEARLY * max_bytes:
+            above = [setting for setting in (high + 1, high + 2) if setting < self._steps]
+            low = max([low, *(setting for setting in above if len(self.at(setting)) <= max_bytes)])
+        return self.at(low)
 
     def _guess(self, max_bytes: int) -> int:
         """Setting whose size a log-linear law through the nearest known sizes puts at `max_bytes`."""

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from hsc.baselines.pixels import read_varint, to_rgb, varint
+from hsc.baselines.pixels import check_pixels, read_varint, seal, to_rgb, unseal, varint
 from hsc.baselines.protocol import BaselineError, ImageCodec
 from hsc.errors import HSCError, WeightsError
 
@@ -68,7 +68,7 @@ class LearnedCodec(ImageCodec):
     """One network for each of a few qualities; a file says which, and how large the picture is.
 
     A file is: one byte of quality, width and height (LEB128), the number of streams (one byte), the length of
-    all but the last (LEB128), and the streams.
+    all but the last (LEB128), the streams, and two bytes of checksum.
 
     Args:
         folder: of the weights; by default `weights_folder()`.
@@ -120,15 +120,14 @@ class LearnedCodec(ImageCodec):
                     f"its weights are not here: put {self.key}-1.safetensors (or .pth) to {self.key}-"
                     f"{self.qualities} into the folder that HSC_BASELINES names"
                 )
-            for quality in files:
-                self._network(quality)
+            self._network(min(files))  # one is enough to tell, and each takes time and memory
         except HSCError as error:
             return str(error)
         return None
 
     def description(self) -> str:
         digests = [hashlib.sha256(path.read_bytes()).hexdigest()[:8] for path in self.files().values()]
-        return f"weights {' '.join(digests)}"
+        return f"weights {' '.join(digests)}, files with checksum"
 
     def files(self) -> dict[int, Path]:
         """Weights by quality."""
@@ -148,25 +147,28 @@ class LearnedCodec(ImageCodec):
         """The file at one quality.
 
         Raises:
-            BaselineError: there are no weights for it, or the network fails.
+            BaselineError: there are no weights for it, the picture is too large, or the network fails.
         """
         rgb = to_rgb(image)
+        check_pixels(self.name, *rgb.size)
         pixels = torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].float() / 255
         padding = (0, -rgb.width % self.multiple, 0, -rgb.height % self.multiple)
         pixels = F.pad(pixels, padding, mode="replicate") * (self.high - self.low) + self.low
         streams = self.compress(self._network(quality), pixels)
         lengths = b"".join(varint(len(stream)) for stream in streams[:-1])
         head = bytes([quality]) + varint(rgb.width) + varint(rgb.height) + bytes([len(streams)])
-        return head + lengths + b"".join(streams)
+        return seal(head + lengths + b"".join(streams))
 
     @torch.no_grad()
     def decode(self, data: bytes) -> Image.Image:
         if not data:
             raise BaselineError(f"{self.name} decoding failed: the file is empty")
+        data = unseal(self.name, data)
         width, position = read_varint(data, 1)
         height, position = read_varint(data, position)
         if not (0 < width <= _LARGEST_SIDE and 0 < height <= _LARGEST_SIDE) or position >= len(data):
             raise BaselineError(f"{self.name} decoding failed: the file's header is damaged")
+        check_pixels(self.name, width, height)
         count, position = data[position], position + 1
         lengths = []
         for _ in range(count - 1):

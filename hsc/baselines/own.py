@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from hsc.baselines.pixels import to_rgb
 from hsc.baselines.protocol import BaselineError, ImageCodec
-from hsc.errors import HSCError
+from hsc.errors import HSCError, WeightsError
 
 if TYPE_CHECKING:
     from hsc.codec import Codec
@@ -22,12 +23,14 @@ class HSC(ImageCodec):
 
     Args:
         codec: one that is loaded already; without it the shipped one is loaded on first use.
+        refine: gradient steps of the encoder, by default as many as it takes by itself.
     """
 
     key, name, kind = "hsc", "HSC", "hsc"
 
-    def __init__(self, codec: Codec | None = None):
+    def __init__(self, codec: Codec | None = None, refine: int | None = None):
         self._codec = codec
+        self._refine = refine
 
     def available(self) -> str | None:
         try:
@@ -38,12 +41,12 @@ class HSC(ImageCodec):
 
     def description(self) -> str:
         import hsc
-        from hsc.codec import MODEL_ID, REFINE
+        from hsc.codec import MODEL_ID
 
-        return f"hsc {hsc.__version__}, model {MODEL_ID}, refine {REFINE}, {self._digest}"
+        return f"hsc {hsc.__version__}, model {MODEL_ID}, refine {self._steps}, {self._digest}"
 
     def ladder(self, image: Image.Image) -> _Ladder:
-        return _Ladder(self._load(), to_rgb(image))
+        return _Ladder(self._load(), to_rgb(image), self._steps)
 
     def decode(self, data: bytes) -> Image.Image:
         try:
@@ -53,15 +56,30 @@ class HSC(ImageCodec):
 
     @functools.cached_property
     def _digest(self) -> str:
-        """Stands for the networks, and for the code that encodes: a benchmark keeps results under it."""
-        from hsc import codec, layers, refine, soft
+        """Stands for all that bytes or pixels come of: a benchmark keeps results under it.
 
-        digest = hashlib.sha256()
-        for name, value in sorted(self._load().networks.state_dict().items()):
-            digest.update(name.encode() + value.cpu().numpy().tobytes())
-        for module in (codec, layers, refine, soft):
-            digest.update(Path(module.__file__).read_bytes())
+        Every source file of the package's own folder counts, whether it matters or not: measuring again costs minutes,
+        a stale number goes unnoticed.
+        """
+        from hsc import weights
+
+        codec, digest = self._load(), hashlib.sha256()
+        for network in (codec.networks, codec.generator, codec.preview):
+            for name, value in sorted(network.state_dict().items()):
+                digest.update(name.encode() + value.cpu().numpy().tobytes())
+        for tables in (codec.tables.semantic, codec.tables.gaussian):
+            digest.update(tables.tobytes())
+        with suppress(WeightsError):  # refinement may look through it
+            digest.update(weights.shipped("likeness").read_bytes())
+        for path in sources():
+            digest.update(path.name.encode() + path.read_bytes())
         return digest.hexdigest()[:12]
+
+    @property
+    def _steps(self) -> int:
+        from hsc.codec import REFINE
+
+        return REFINE if self._refine is None else self._refine
 
     def _load(self) -> Codec:
         if self._codec is None:
@@ -71,15 +89,22 @@ class HSC(ImageCodec):
         return self._codec
 
 
+def sources() -> list[Path]:
+    """The code of the codec itself: `hsc/*.py` and `hsc/networks/*.py`."""
+    package = Path(__file__).resolve().parents[1]
+    return sorted([*package.glob("*.py"), *(package / "networks").glob("*.py")])
+
+
 class _Ladder:
     """One scalable encoder serves every rate."""
 
-    def __init__(self, codec: Codec, image: Image.Image):
+    def __init__(self, codec: Codec, image: Image.Image, refine: int):
         self._codec = codec
         self._image = image
+        self._refine = refine
 
     def fit(self, max_bytes: int) -> bytes:
         try:
-            return self._codec.encode(self._image, max_bytes=max_bytes)
+            return self._codec.encode(self._image, max_bytes=max_bytes, refine=self._refine)
         except HSCError as error:
             raise BaselineError(f"HSC encoding failed: {error}") from error

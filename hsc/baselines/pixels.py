@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,19 +18,17 @@ _MAGIC = 0x50  # plus the number of the scale; start codes begin with 0x00, stre
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """RGB, 8 bit; transparency is laid over white, and everything else as Pillow converts it.
+    """See `hsc.images.to_rgb`.
 
     Raises:
         BaselineError: the picture has no pixels.
+        ImageError: it has values that are no colours.
     """
+    from hsc import images  # brings torch with it, which takes seconds
+
     if 0 in image.size:
         raise BaselineError("the picture has no pixels")
-    if image.mode == "RGB":
-        return image
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")
+    return images.to_rgb(image)
 
 
 def pad_to(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -140,6 +139,35 @@ class Frame:
         if not (0 < width <= 1 << 15 and 0 < height <= 1 << 15):
             raise BaselineError(f"the file gives its picture a size of {width}x{height}")
         return data[position:], Frame(width, height, data[0] - _MAGIC)
+
+
+def check_pixels(name: str, width: int, height: int) -> None:
+    """Refuse a size that no file of a learned codec has: their networks take gigabytes for what lies beyond.
+
+    Raises:
+        BaselineError: it has no pixels, or more than `hsc.images.MAX_PIXELS`.
+    """
+    from hsc.images import MAX_PIXELS
+
+    if not (width > 0 and height > 0 and width * height <= MAX_PIXELS):
+        raise BaselineError(f"{name} takes pictures of 1 to {MAX_PIXELS // 10**6} million pixels, not {width}x{height}")
+
+
+def seal(data: bytes) -> bytes:
+    """Append a checksum of two bytes: an entropy decoder may read past the end of a stream that is cut."""
+    return data + (zlib.crc32(data) & 0xFFFF).to_bytes(2, "big")
+
+
+def unseal(name: str, data: bytes) -> bytes:
+    """What was given to `seal`.
+
+    Raises:
+        BaselineError: the file is cut, damaged or of another codec.
+    """
+    body = data[:-2]
+    if len(data) < 3 or seal(body) != data:
+        raise BaselineError(f"{name} decoding failed: the file is cut, damaged or of another codec")
+    return body
 
 
 def varint(number: int) -> bytes:

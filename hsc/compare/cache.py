@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hsc.baselines import ImageCodec
-from hsc.compare.result import Result
+from hsc.compare.result import Result, name_of
 
 FORMAT = 1
 """Part of every entry's name: raise it when entries change."""
@@ -31,7 +31,7 @@ def read(path: Path | None, codec: ImageCodec, picture: str) -> Measured | None:
             **entry["result"],
             "picture": picture,
             "codec": codec.key,
-            "name": codec.name,
+            "name": name_of(codec),
             "kind": codec.kind,
         }
         original, restored = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -31,7 +32,7 @@ def compare_face(
     Args:
         image: aligned face, square; brought to `SIDE` x `SIDE` where it is another size.
         max_bytes: size of the file that every codec may use.
-        codecs: by default `baselines.default_codecs()`.
+        codecs: by default all that are done with one face within seconds; they stay loaded.
         judge: by default LPIPS and the other metrics of `hsc.metrics`.
         workers: codecs at work at the same time.
 
@@ -42,8 +43,14 @@ def compare_face(
     if max_bytes < 1:
         raise ValueError(f"max_bytes is at least 1, not {max_bytes}")
     original = as_compared(image)
-    chosen = list(baselines.default_codecs() if codecs is None else codecs)
+    chosen = list(_default_codecs() if codecs is None else codecs)
     return _stream(original, max_bytes, chosen, judge, workers)
+
+
+@functools.lru_cache(maxsize=1)
+def _default_codecs() -> tuple[ImageCodec, ...]:
+    """Whether they are available is asked when they are run, so that each that is not has a row that says why."""
+    return tuple(codec for codec in baselines.codecs() if codec.key != "vvc-scaled")
 
 
 def _stream(

@@ -21,7 +21,17 @@ from PIL import Image
 from hsc import baselines
 from hsc.baselines import BaselineError, ImageCodec, Ladder
 from hsc.compare import cache as cache_files
-from hsc.compare.result import SIDE, Judge, Result, as_compared, default_judge, run_codec, unmeasured
+from hsc.compare.result import (
+    SIDE,
+    Judge,
+    Result,
+    as_compared,
+    default_judge,
+    describe,
+    name_of,
+    run_codec,
+    unmeasured,
+)
 from hsc.compare.summary import YARDSTICK, Report
 from hsc.errors import HSCError, ImageError
 
@@ -29,7 +39,6 @@ RATES = (400, 800, 1500, 3000, 6000)
 """Bytes of a benchmark, unless told otherwise."""
 YARDSTICK_RATES = (200, 400, 800, 1500, 3000, 6000, 12000, 24000)
 """Bytes at which the yardstick is measured as well, so that its curve spans the others'."""
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -79,20 +88,11 @@ def compare_folder(
     load_judge = load_judge or default_judge
     keys = list(dict.fromkeys(keys)) if keys else [codec.key for codec in baselines.codecs()]
     known = load(keys)
-    reasons = {codec.key: codec.available() for codec in known}
-    described = {
-        codec.key: {
-            "name": codec.name,
-            "kind": codec.kind,
-            "reason": reasons[codec.key],
-            "description": "" if reasons[codec.key] else codec.description(),
-        }
-        for codec in known
-    }
+    described = {codec.key: describe(codec) for codec in known}
     jobs = []
     for path in paths:
         for codec in known:
-            if reasons[codec.key] is None:
+            if described[codec.key]["reason"] is None:
                 targets = set(rates) | (set(YARDSTICK_RATES) if codec.key == YARDSTICK else set())
                 jobs.append(_Job(path, codec.key, tuple(sorted(targets)), cache))
     results: list[Result] = []
@@ -160,9 +160,11 @@ def pictures_in(folder: Path) -> list[Path]:
     Raises:
         ImageError: there are none, or there is no such folder.
     """
+    from hsc.images import SUFFIXES
+
     if not folder.is_dir():
         raise ImageError(f"There is no folder {folder}.")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise ImageError(f"There are no pictures in {folder}.")
     return paths
@@ -195,6 +197,7 @@ class _Worker:
     def __init__(self, keys, load, load_judge) -> None:
         self._codecs = {codec.key: codec for codec in load(keys)}
         self._load_judge = load_judge
+        self._descriptions: dict[str, str] = {}
         self._judge: Judge | None = None
         self._picture: tuple[Path, Image.Image, str] | None = None
         self._prepared: tuple[Path, Any, np.ndarray] | None = None
@@ -208,19 +211,15 @@ class _Worker:
             original, digest = self._picture_of(job.path)
         except HSCError as error:
             empty = np.empty(0, np.float32)
-            row = Result(codec.key, codec.name, codec.kind, job.path.name, 0, reason=str(error))
+            row = Result(codec.key, name_of(codec), codec.kind, job.path.name, 0, reason=str(error))
             return job, [(replace(row, target=target), empty, empty) for target in job.targets]
+        # Once for each codec: it may be the digest of many megabytes of weights.
+        description = self._descriptions.get(codec.key) or codec.description()
+        self._descriptions[codec.key] = description
         ladder: Ladder | None = None
         rows = []
         for target in job.targets:
-            identity = [
-                cache_files.FORMAT,
-                digest,
-                codec.key,
-                codec.description(),
-                target,
-                self._judge.version,
-            ]
+            identity = [cache_files.FORMAT, digest, codec.key, description, target, self._judge.version]
             name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
             path = job.cache / name[:2] / f"{name}.json" if job.cache else None
             found = cache_files.read(path, codec, job.path.name)
@@ -273,6 +272,9 @@ _worker: _Worker | None = None  # of this process, where it is one of several
 
 def _start_worker(keys, load, load_judge) -> None:
     global _worker
+    from hsc.allocator import keep_memory
+
+    keep_memory()
     try:
         import torch
 

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from hsc import baselines
+from hsc import alignment, baselines, metrics
 from hsc.baselines import BaselineError, ImageCodec, Ladder
 from hsc.errors import HSCError, ImageError
 
-SIDE = 1024
+SIDE = alignment.SIZE
 """Side in pixels of every picture that is compared."""
 
 
@@ -57,7 +57,7 @@ class Result:
     @property
     def bpp(self) -> float | None:
         """Bits per pixel of the whole file."""
-        return None if self.bytes is None else self.bytes * 8 / SIDE**2
+        return None if self.bytes is None else metrics.bpp(self.bytes)
 
     @property
     def note(self) -> str:
@@ -124,7 +124,7 @@ def run_codec(
     codec: ImageCodec, original: Image.Image, picture: str, target: int, ladder: Ladder | None = None
 ) -> Result:
     """Encode and decode, not yet measured; whatever a codec raises becomes its reason."""
-    result = Result(codec.key, codec.name, codec.kind, picture, target)
+    result = Result(codec.key, name_of(codec), codec.kind, picture, target)
     try:
         reason = codec.available()
         if reason is not None:
@@ -137,14 +137,39 @@ def run_codec(
     except HSCError as error:
         return replace(result, reason=str(error))
     except Exception as error:  # a codec of a third party may raise anything; one row must not end the others
-        return replace(result, reason=f"{codec.name} failed: {type(error).__name__}: {error}".split("\n")[0])
+        return replace(result, reason=_crash(result.name, error))
     if restored.size != original.size:
-        reason = f"{codec.name} gave a picture of {restored.width}x{restored.height} pixels"
+        reason = f"{result.name} gave a picture of {restored.width}x{restored.height} pixels"
         return replace(result, reason=reason)
     return replace(
         result, bytes=len(data), data=data, restored=restored, final=False,
         encode_seconds=encoded - start, decode_seconds=decoded - encoded,
     )  # fmt: skip
+
+
+def name_of(codec: ImageCodec) -> str:
+    """What to call a codec: its key, where it cannot say its name."""
+    try:
+        return codec.name
+    except Exception:  # a row that has no name must not end the others
+        return codec.key
+
+
+def describe(codec: ImageCodec) -> dict[str, str | None]:
+    """Name, kind, description, and the reason why it cannot be used or None."""
+    reason, description = None, ""
+    try:
+        reason = codec.available()
+        description = "" if reason else codec.description()
+    except HSCError as error:
+        reason = str(error)
+    except Exception as error:
+        reason = _crash(name_of(codec), error)
+    return {"name": name_of(codec), "kind": codec.kind, "reason": reason, "description": description}
+
+
+def _crash(name: str, error: Exception) -> str:
+    return f"{name} failed: {type(error).__name__}: {error}".split("\n")[0]
 
 
 def unmeasured(result: Result, error: Exception) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hsc.compare.result import SIDE, Result, too_large
+from hsc import metrics
+from hsc.compare.result import Result, too_large
 from hsc.errors import ImageError
 
 YARDSTICK = "vvc"
@@ -84,7 +85,9 @@ class Row:
         bytes, bpp: mean size of the files.
         metrics: means of each metric over the pictures that have it.
         frechet: Frechet distance on VGG features over the set, or None.
-        equivalent: see `yardstick_bytes`; over `bytes`. None for the yardstick itself or without its curve.
+        equivalent: see `yardstick_bytes`; over the codec's own mean bytes. Both are means over the pictures that this
+            codec at this rate and the yardstick at all of its rates have the metric of. None for the yardstick itself,
+            or where there are no such pictures or fewer than two rates.
         equivalent_bound: "" where `equivalent` was interpolated, ">" or "<" where it is a bound.
         note: as in `Result`.
     """
@@ -110,20 +113,20 @@ def summarise(report: Report, metric: str = "lpips_alex") -> list[Row]:
     groups: dict[tuple[str, int], list[Result]] = {}
     for result in report.results:
         groups.setdefault((result.codec, result.target), []).append(result)
-    curve = [
-        (float(np.mean([r.bytes for r in done])), float(np.mean([r.metrics[metric] for r in done])))
-        for (codec, _), group in groups.items()
-        if codec == YARDSTICK and (done := [r for r in group if r.bytes is not None and metric in r.metrics])
-    ]
+    yardstick = [found for (codec, _), group in groups.items() if codec == YARDSTICK and (found := _has(group, metric))]
     rows = []
     for (codec, target), group in sorted(groups.items(), key=lambda item: item[0][1]):
         done = [result for result in group if result.reason is None]
         size = float(np.mean([result.bytes for result in done])) if done else None
         means = _means(result.metrics for result in done)
-        equivalent, bound = None, ""
-        if done and codec != YARDSTICK and metric in means and len(curve) > 1:
-            needed, bound = yardstick_bytes(curve, means[metric])
-            equivalent = needed / size
+        equivalent, bound, shared = None, "", None
+        if codec != YARDSTICK and metric in means and len(yardstick) > 1:
+            own = _has(group, metric)
+            shared = set(own).intersection(*yardstick)
+            if shared:
+                own_size, quality = _point(own, shared, metric)
+                needed, bound = yardstick_bytes([_point(each, shared, metric) for each in yardstick], quality)
+                equivalent = needed / own_size
         fitting = float(np.mean([result.fits for result in done])) if done else 0.0
         note = (
             ""
@@ -137,6 +140,9 @@ def summarise(report: Report, metric: str = "lpips_alex") -> list[Row]:
         if done and len(done) < len(group):
             reason = next(result.reason for result in group if result.reason is not None)
             note = f"{len(group) - len(done)} of {len(group)} pictures failed: {reason}" + (f"; {note}" if note else "")
+        if shared is not None and len(shared) < len(done):
+            which = f"only over the {len(shared)} pictures that both have" if shared else "no picture that both have"
+            note = (f"{note}; " if note else "") + f"VVC's bytes: {which}"
         rows.append(
             Row(
                 codec,
@@ -147,7 +153,7 @@ def summarise(report: Report, metric: str = "lpips_alex") -> list[Row]:
                 len(group) - len(done),
                 fitting,
                 size,
-                None if size is None else size * 8 / SIDE**2,
+                None if size is None else metrics.bpp(size),
                 means,
                 report.frechet.get(f"{codec}/{target}"),
                 equivalent,
@@ -180,6 +186,17 @@ def yardstick_bytes(curve: Iterable[tuple[float, float]], quality: float) -> tup
         return points[-1][0], ">"
     sizes, distances = zip(*points)
     return math.exp(float(np.interp(-quality, [-d for d in distances], np.log(sizes)))), ""
+
+
+def _has(group: Iterable[Result], metric: str) -> dict[str, Result]:
+    """The results that have a metric, by picture."""
+    return {r.picture: r for r in group if r.reason is None and math.isfinite(r.metrics.get(metric, math.nan))}
+
+
+def _point(found: dict[str, Result], pictures: Iterable[str], metric: str) -> tuple[float, float]:
+    """Mean bytes and mean metric over some pictures."""
+    chosen = [found[picture] for picture in sorted(pictures)]
+    return float(np.mean([r.bytes for r in chosen])), float(np.mean([r.metrics[metric] for r in chosen]))
 
 
 def _means(rows: Iterable[dict[str, float]]) -> dict[str, float]:

@@ -40,7 +40,9 @@ def exp2(exponent: Tensor) -> Tensor:
     index = torch.floor(exponent.double() * steps + 0.5).long()
     table = torch.tensor([round(2 ** (i / steps) * 2**20) for i in range(steps)], dtype=torch.float64)
     fraction = table.to(index.device)[index % steps]
-    return torch.ldexp(fraction, torch.div(index, steps, rounding_mode="floor") - 20)
+    power = torch.div(index, steps, rounding_mode="floor") - 20
+    # The bits of a power of two, with IEEE 754's bias of 1023: ldexp would take it from a float32 pow.
+    return fraction * (power + 1023 << 52).view(torch.float64)
 
 
 class ExactConv2d(nn.Conv2d):

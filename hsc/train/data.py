@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,8 +25,8 @@ from PIL import Image
 from torch import Tensor
 
 from hsc.errors import HSCError
-from hsc.evaluate import SUFFIXES
 from hsc.generator import LATENT, LAYERS, Generator
+from hsc.images import SUFFIXES, check_size
 
 VALIDATION = 200
 """Pictures kept out of training."""
@@ -99,10 +101,10 @@ def load_faces(shards: list[Path], cache: Path) -> Faces:
     for shard in sorted(shards):
         for name, payload in members(shard):
             names.append(f"{shard.stem}/{name}")
-            payloads.append(payload)
+            payloads.append((names[-1], payload))
             identity.update(f"{names[-1]} {zlib.crc32(payload)}{chr(10)}".encode())
     digest = identity.hexdigest()[:12]
-    detailed = np.array([i for i, payload in enumerate(payloads) if _side(payload) >= DETAIL], np.int64)
+    detailed = np.array([i for i, (name, payload) in enumerate(payloads) if _side(name, payload) >= DETAIL], np.int64)
     pictures = _decode_all(payloads, SIZE, cache / f"faces-{digest}.npy")
     details = _decode_all([payloads[i] for i in detailed], DETAIL, cache / f"details-{digest}.npy")
     return Faces(pictures, names, details, detailed)
@@ -119,16 +121,31 @@ def members(shard: Path) -> Iterator[tuple[str, bytes]]:
             for member in archive:
                 if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
                     yield member.name, archive.extractfile(member).read()
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
         raise HSCError(f"{shard.name} is not a tar file that can be read.") from error
 
 
-def _decode_all(payloads: list[bytes], size: int, target: Path) -> np.ndarray:
-    """Image files to one array ``(N, size, size, 3)``, kept in ``target``."""
+@contextmanager
+def open_member(name: str, payload: bytes) -> Iterator[Image.Image]:
+    """A picture of a shard, to be decoded within the ``with``.
+
+    Raises:
+        HSCError: it is damaged, cut or too large; the message has its name.
+    """
+    try:
+        with Image.open(io.BytesIO(payload)) as image:
+            check_size(image)
+            yield image
+    except Exception as error:  # Pillow's decoders fail in many ways on damaged files
+        raise HSCError(f"The picture {name} is damaged, truncated or too large.") from error
+
+
+def _decode_all(payloads: list[tuple[str, bytes]], size: int, target: Path) -> np.ndarray:
+    """Names and image files to one array ``(N, size, size, 3)``, kept in ``target``."""
     if not target.exists():
         pictures = np.empty((len(payloads), size, size, 3), np.uint8)
         with ThreadPoolExecutor() as pool:
-            for index, picture in enumerate(pool.map(lambda payload: _decode(payload, size), payloads)):
+            for index, picture in enumerate(pool.map(lambda member: _decode(*member, size), payloads)):
                 pictures[index] = picture
         partial = target.with_suffix(".part.npy")
         np.save(partial, pictures)
@@ -137,16 +154,14 @@ def _decode_all(payloads: list[bytes], size: int, target: Path) -> np.ndarray:
     return np.load(target, mmap_mode="r" if payloads else None)
 
 
-def _side(payload: bytes) -> int:
-    try:
-        with Image.open(io.BytesIO(payload)) as image:
-            return image.width
-    except OSError as error:
-        raise HSCError("A shard holds a picture that is damaged.") from error
+def _side(name: str, payload: bytes) -> int:
+    with open_member(name, payload) as image:
+        return image.width
 
 
-def _decode(payload: bytes, size: int) -> np.ndarray:
-    image = Image.open(io.BytesIO(payload)).convert("RGB")
+def _decode(name: str, payload: bytes, size: int) -> np.ndarray:
+    with open_member(name, payload) as image:
+        image = image.convert("RGB")
     # Box when it is an exact halving, else Lanczos; enlarging is bicubic.
     method = Image.Resampling.BOX if image.width == 2 * size else Image.Resampling.LANCZOS
     if image.width < size:

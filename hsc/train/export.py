@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hsc import entropy
+from hsc import codec, entropy, weights
+from hsc.errors import HSCError, WeightsError
 from hsc.model import HSCNetworks
 from hsc.train.rate import RateModel
 
@@ -20,14 +22,27 @@ HALF_WIDTH = 1500
 """Farthest bin from the mode that a semantic table may have."""
 
 
-def export(checkpoint: Path, folder: Path) -> list[Path]:
-    """Write ``encoder.safetensors`` (GIE) and ``codec.safetensors`` (all else) from a training checkpoint."""
-    state = load_file(checkpoint)
+def export(checkpoint: Path, folder: Path, model_id: int = codec.MODEL_ID) -> list[Path]:
+    """Write ``encoder.safetensors`` (GIE) and ``codec.safetensors`` (all else) from a training checkpoint.
+
+    Args:
+        checkpoint: of the training program, with its rate model.
+        folder: made if missing.
+        model_id: kept in the metadata of both files: files can only be read by the model that wrote them.
+
+    Raises:
+        WeightsError: the checkpoint is missing, damaged or something else.
+        HSCError: the weights cannot be written.
+    """
+    state = weights.read(checkpoint)
     prefix = "networks."
-    networks = HSCNetworks.for_state({name[len(prefix):]: value for name, value in state.items()
-                                      if name.startswith(prefix)})
-    model = nn.ModuleDict({"networks": networks, "rate": RateModel()})
-    model.load_state_dict({name: state[name] for name in model.state_dict()})
+    try:
+        networks = HSCNetworks.for_state({name[len(prefix):]: value for name, value in state.items()
+                                          if name.startswith(prefix)})
+        model = nn.ModuleDict({"networks": networks, "rate": RateModel()})
+        model.load_state_dict({name: state[name] for name in model.state_dict()})
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{checkpoint.name} is not a checkpoint of the training program.") from error
     # Tables must be made from the very numbers that will be shipped.
     half = {name: value.half() if value.is_floating_point() else value
             for name, value in networks.state_dict().items()}
@@ -45,7 +60,11 @@ def export(checkpoint: Path, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "encoder.safetensors", folder / "codec.safetensors"]
     for path, tensors in zip(paths, (encoder, shipped)):
-        save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+        tensors = {name: value.contiguous() for name, value in tensors.items()}
+        try:
+            save_file(tensors, path, {"model_id": str(model_id)})
+        except SafetensorError as error:
+            raise HSCError(f"{path} cannot be written: {error}.") from error
     return paths
 
 

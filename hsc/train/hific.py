@@ -15,9 +15,10 @@ generator, whose pictures have detail at that size.
 
 from __future__ import annotations
 
-import io
 import json
 import math
+import os
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,18 +30,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from hsc.alignment import SIZE as SIDE
 from hsc.allocator import keep_memory
 from hsc.baselines.hific import REDUCED, Discriminator, HiFiC, HiFiCConfig, save
+from hsc.cli import Device
 from hsc.errors import HSCError, WeightsError
-from hsc.train.data import members, sample_codes
+from hsc.train.data import members, open_member, sample_codes
 
-SIDE = 1024
 LOWEST, HIGHEST = 0.008, 0.030
 """Bits per pixel at the ends of the range of rates."""
 PIECE = 15 << 20
 """Largest file of a checkpoint, in bytes."""
+SAVE_SECONDS = 120
+"""Between checkpoints: what a run that is killed loses."""
 SLACK = 10.0
 """How many times its target a rate may be when training begins; that wears off in the first two fifths."""
 FACES, CROPS_A_FACE = 16, 8
@@ -111,7 +116,7 @@ class Crops:
 
     def __init__(self, shards: list[Path], settings: Settings, generator: nn.Module | None):
         self.settings, self.generator = settings, generator
-        self.files = [data for shard in sorted(shards) for _, data in members(shard)]
+        self.files = [(f"{shard.stem}/{name}", data) for shard in sorted(shards) for name, data in members(shard)]
         if len(self.files) < 2 * HELD_OUT:
             raise HSCError(
                 f"Training needs at least {2 * HELD_OUT} pictures; the tar files have {len(self.files)}."
@@ -143,8 +148,8 @@ class Crops:
         places = self.random.random((count, 3))
         return [pool.submit(self._crop, self.training[pick], place) for pick, place in zip(picks, places)]
 
-    def _crop(self, data: bytes, place: np.ndarray) -> np.ndarray:
-        with Image.open(io.BytesIO(data)) as image:
+    def _crop(self, file: tuple[str, bytes], place: np.ndarray) -> np.ndarray:
+        with open_member(*file) as image:
             image = image.convert("RGB")
         side = self.settings.crop
         left, top = (place[:2] * (SIDE - side)).astype(int)
@@ -184,8 +189,16 @@ class Trainer:
         self.steps = 0
         self.minutes = 0.0
 
-    def run(self, batches: Iterator[Tensor]) -> list[dict[str, float]]:
-        """Train until the time is over. Returns a line of means for each report."""
+    def run(self, batches: Iterator[Tensor], folder: Path | None = None) -> list[dict[str, float]]:
+        """Train until the time is over.
+
+        Args:
+            batches: see `Crops.batches`.
+            folder: where a checkpoint is written every `SAVE_SECONDS` and at the end.
+
+        Returns:
+            A line of means for each report.
+        """
         settings, log, sums, count = self.settings, [], {}, 0
         # Gains and densities are few numbers on a logarithmic scale that have far to go.
         few = [parameter for name, parameter in self.model.named_parameters() if name.startswith(_FEW)]
@@ -197,7 +210,8 @@ class Trainer:
         )
         # As in the paper, files may be larger at first: what never held anything is not missed.
         loose = SLACK if self.steps == 0 else 1.0
-        start = reported = time.monotonic()
+        before = self.minutes
+        start = reported = saved = time.monotonic()
         while (spent := time.monotonic() - start) < 60 * settings.minutes:
             done = spent / (60 * settings.minutes)
             for each, rate in ((optimiser, settings.rate), (adversary, settings.discriminator_rate)):
@@ -212,7 +226,13 @@ class Trainer:
                 log.append({"step": self.steps, **{name: value / count for name, value in sums.items()}})
                 print(json.dumps({name: round(value, 4) for name, value in log[-1].items()}), flush=True)
                 sums, count, reported = {}, 0, time.monotonic()
-        self.minutes += settings.minutes
+            if folder is not None and time.monotonic() - saved > SAVE_SECONDS:
+                self.minutes = before + min((time.monotonic() - start) / 60, settings.minutes)
+                self.save(folder)
+                saved = time.monotonic()
+        self.minutes = before + settings.minutes
+        if folder is not None:
+            self.save(folder)
         return log
 
     def step(self, image: Tensor, optimiser, adversary) -> dict[str, float]:
@@ -253,14 +273,14 @@ class Trainer:
         return logs
 
     @torch.no_grad()
-    def validate(self, files: list[bytes], limit: int = 8) -> list[dict[str, float]]:
+    def validate(self, files: list[tuple[str, bytes]], limit: int = 8) -> list[dict[str, float]]:
         """Estimated rate, LPIPS-Alex and PSNR at 1024 on pictures that were kept out, for every rate."""
         self.model.eval()
         rows = []
         for index in range(self.model.config.rates):
             sums = np.zeros(3)
-            for data in files[:limit]:
-                image = _whole(data).to(self.device)
+            for file in files[:limit]:
+                image = _whole(*file).to(self.device)
                 out = self.model(image, index / max(self.model.config.rates - 1, 1))
                 restored = out["image"].clamp(-1, 1)
                 squared = float(((restored - image) * 127.5).square().mean())
@@ -272,7 +292,11 @@ class Trainer:
         return rows
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint: pieces of at most `PIECE` bytes, and what else is needed in ``state.json``."""
+        """Write a checkpoint: pieces of at most `PIECE` bytes, and what else is needed in ``state.json``.
+
+        Pieces have the step in their names and ``state.json`` comes last, so that a run that is killed here leaves the
+        checkpoint before.
+        """
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -289,11 +313,18 @@ class Trainer:
                 size = 0
             pieces[-1][name] = value
             size += value.nbytes
-        for index, piece in enumerate(pieces):
-            save_file(piece, folder / f"hific-{index}.safetensors")
-        state = {"config": asdict(self.model.config), "control": asdict(self.control), "pieces": len(pieces),
+        names = [f"hific-{self.steps}-{index}.safetensors" for index in range(len(pieces))]
+        state = {"config": asdict(self.model.config), "control": asdict(self.control), "pieces": names,
                  "steps": self.steps, "minutes": self.minutes}  # fmt: skip
-        (folder / "state.json").write_text(json.dumps(state, indent=1))
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".save-") as temporary:
+            for name, piece in zip(names, pieces):
+                save_file(piece, Path(temporary) / name)
+            (Path(temporary) / "state.json").write_text(json.dumps(state, indent=1))
+            for name in (*names, "state.json"):
+                os.replace(Path(temporary) / name, folder / name)
+        for path in folder.glob("hific-*.safetensors"):
+            if path.name not in names:
+                path.unlink()
 
     @classmethod
     def load(cls, folder: Path, settings: Settings, device: str | torch.device = "cpu") -> Trainer:
@@ -302,14 +333,13 @@ class Trainer:
         Raises:
             WeightsError: there is no such checkpoint, or it is damaged.
         """
-        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
             state = json.loads((folder / "state.json").read_text())
             tensors: dict[str, Tensor] = {}
-            for index in range(state["pieces"]):
-                tensors.update(load_file(folder / f"hific-{index}.safetensors"))
+            for name in state["pieces"]:
+                tensors.update(load_file(folder / name))
             config = HiFiCConfig(**{**state["config"], "widths": tuple(state["config"]["widths"])})
             trainer = cls(settings, config, device)
             for name in ("model", "discriminator"):
@@ -331,9 +361,9 @@ def _schedule(done: float) -> float:
     return min(done / 0.02 + 0.05, 1.0) * (1.0 if done < 0.5 else 10 ** (-2 * (done - 0.5)))
 
 
-def _whole(data: bytes) -> Tensor:
+def _whole(name: str, data: bytes) -> Tensor:
     """(1, 3, 1024, 1024) in [-1, 1]."""
-    with Image.open(io.BytesIO(data)) as image:
+    with open_member(name, data) as image:
         picture = np.array(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
     return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
 
@@ -351,7 +381,7 @@ def _whole(data: bytes) -> Tensor:
 @click.option("--batch", default=8, show_default=True, type=click.IntRange(1))
 @click.option("--synthetic", default=0.5, show_default=True, type=click.FloatRange(0, 1))
 @click.option("--rate", default=3e-4, show_default=True, help="Learning rate.")
-@click.option("--device", default="cpu", show_default=True)
+@click.option("--device", type=Device(), default="cpu", show_default=True)
 @click.option(
     "--export", type=click.Path(path_type=Path, dir_okay=False), help="Write weights that the codec loads."
 )
@@ -371,16 +401,17 @@ def main(minutes, data, out, start, adversary, batch, synthetic, rate, device, e
 
                 generator = Generator.load().to(device).eval().requires_grad_(False)
             crops = Crops(list(data), settings, generator)
-            trainer.run(crops.batches(torch.device(device)))
-            trainer.save(out)
+            trainer.run(crops.batches(torch.device(device)), out)
             for row in trainer.validate(crops.held_out):
                 print(json.dumps({name: round(value, 4) for name, value in row.items()}), flush=True)
         if export:
             note = {"steps": str(trainer.steps), "minutes": f"{trainer.minutes:.1f}"}
             save(trainer.model, export, note)
             click.echo(f"{export}: {export.stat().st_size / 2**20:.2f} MiB")
-    except HSCError as error:
-        raise click.ClickException(str(error)) from error
+    except (HSCError, OSError, SafetensorError) as error:
+        refusal = click.ClickException(str(error))
+        refusal.exit_code = 2  # as everything that a user can put right
+        raise refusal from error
 
 
 if __name__ == "__main__":

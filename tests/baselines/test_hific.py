@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from hsc.baselines import BaselineError, hific
+from hsc.baselines import BaselineError, hific, pixels
 from hsc.baselines.hific import Discriminator, HiFiC, HiFiCCodec, HiFiCConfig
 from hsc.errors import WeightsError
 
@@ -115,8 +115,8 @@ def test_round_trip_is_exact(weights, size):
         mean, _, gain = coder._parameters(side, y.shape[-2:], quality)
         latent = (torch.round(y.double() * gain - mean) + mean) / gain
         expected = coder.model.decoder(latent.float())[0, :, : size[1], : size[0]].clamp(-1, 1)
-        pixels = np.asarray(coder.read(data), np.float32) / 127.5 - 1
-        assert np.abs(pixels - expected.permute(1, 2, 0).numpy()).max() <= 1 / 127.5
+        decoded = np.asarray(coder.read(data), np.float32) / 127.5 - 1
+        assert np.abs(decoded - expected.permute(1, 2, 0).numpy()).max() <= 1 / 127.5
 
 
 def test_the_file_has_the_size_that_was_estimated(weights):
@@ -168,6 +168,58 @@ def test_files_that_cannot_be(weights):
                   data[:2] + b"\xff\xff\x7f\x28" + data[4:]):  # fmt: skip
         with pytest.raises(BaselineError):
             codec.decode(wrong)
+
+
+def test_cut_and_damaged_files_are_refused_before_they_are_decoded(weights, monkeypatch):
+    """CompressAI's decoder has no end of its own: what is cut must never reach it."""
+    codec = HiFiCCodec(weights)
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8))
+    data = codec.encode(image, 3000)
+    monkeypatch.setattr("compressai.ans.RansDecoder", lambda: pytest.fail("a damaged stream was decoded"))
+    for end in range(len(data)):
+        with pytest.raises(BaselineError):
+            codec.decode(data[:end])
+    for index in range(0, len(data), 7):
+        with pytest.raises(BaselineError):
+            codec.decode(data[:index] + bytes([data[index] ^ 16]) + data[index + 1 :])
+    for size in ((8000, 8000), (0, 40)):
+        with pytest.raises(BaselineError):
+            codec.decode(pixels.seal(data[:2] + pixels.varint(size[0]) + pixels.varint(size[1]) + data[4:-2]))
+
+
+def test_symbols_that_no_encoder_writes_are_refused(weights, monkeypatch):
+    class Decoder:
+        def set_stream(self, stream):
+            pass
+
+        def decode_stream(self, rows, *tables):
+            return [1 << 20] * len(rows)
+
+    codec = HiFiCCodec(weights)
+    data = codec.encode(Image.new("RGB", (40, 40)), 2000)
+    monkeypatch.setattr("compressai.ans.RansDecoder", Decoder)
+    with pytest.raises(BaselineError, match="symbols"):
+        codec.decode(data)
+
+
+def test_pictures_that_are_too_large_are_refused(weights):
+    with pytest.raises(BaselineError, match="million pixels"):
+        HiFiCCodec(weights).encode(Image.new("RGB", (8100, 8100)), 2000)
+
+
+def test_damaged_weights_are_not_missing_ones(tmp_path, monkeypatch, weights):
+    monkeypatch.setenv("HSC_BASELINES", str(tmp_path))
+    (tmp_path / "hific.safetensors").write_bytes(weights.read_bytes()[:5000])
+    reason = HiFiCCodec().available()
+    assert "damaged" in reason and "not here" not in reason
+
+
+def test_a_name_without_a_cache_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("HSC_BASELINES", raising=False)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HSC_CACHE", str(tmp_path / "file" / "below"))
+    assert HiFiCCodec().name.startswith("HiFiC")
+    assert HiFiCCodec().available()
 
 
 def test_weights_that_cannot_be(tmp_path):

@@ -108,6 +108,22 @@ def test_resumes_and_exports(shard, tmp_path, monkeypatch):
         Trainer.load(tmp_path / "run", settings())
 
 
+def test_a_run_saves_as_it_goes_and_a_save_that_is_cut_leaves_the_one_before(shard, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "SAVE_SECONDS", 0)
+    trainer, saved = Trainer(settings(), TINY), []
+    save = trainer.save
+    monkeypatch.setattr(trainer, "save", lambda folder: (saved.append((trainer.steps, trainer.minutes)), save(folder)))
+    trainer.run(Crops([shard], trainer.settings, None).batches(torch.device("cpu")), tmp_path / "run")
+    assert len(saved) > 1 and saved[-1] == (trainer.steps, trainer.settings.minutes)
+    assert [minutes for _, minutes in saved] == sorted(minutes for _, minutes in saved)
+    assert len(list((tmp_path / "run").iterdir())) == 2  # one piece and the state: what was before is gone
+    trainer.steps += 1
+    monkeypatch.setattr(training.json, "dumps", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save(tmp_path / "run")
+    assert Trainer.load(tmp_path / "run", settings()).steps == trainer.steps - 1
+
+
 def test_validation_covers_every_rate(shard, monkeypatch):
     monkeypatch.setattr(training, "SIDE", 256)
     trainer = Trainer(settings(), TINY)
@@ -120,3 +136,13 @@ def test_validation_covers_every_rate(shard, monkeypatch):
 def test_the_command_says_what_is_missing():
     result = CliRunner().invoke(training.main, ["--minutes", "1"])
     assert result.exit_code == 2 and "--data" in result.output
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--from", "{}/none", "--export", "{}/x.safetensors"], "checkpoint"),
+    (["--minutes", "1", "--synthetic", "0", "--data", "{}/none.tar", "--out", "{}/run"], "none.tar"),
+    (["--device", "nonsense"], "nonsense"),
+])  # fmt: skip
+def test_the_command_refuses_in_one_sentence_and_with_code_2(words, said, tmp_path):
+    result = CliRunner().invoke(training.main, [word.format(tmp_path) for word in words])
+    assert result.exit_code == 2 and said in result.output and "Traceback" not in result.output

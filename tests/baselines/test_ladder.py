@@ -46,12 +46,18 @@ def test_nothing_is_encoded_twice():
     assert len(calls) <= 16
 
 
-@pytest.mark.parametrize("sizes", [[500, 500, 500, 900], [500, 480, 700, 690, 900], [500]])
-@pytest.mark.parametrize("target", [100, 480, 500, 695, 10000])
-def test_sizes_that_are_not_monotone(sizes, target):
-    steps, _ = ladder(sizes)
-    size = len(steps.fit(target))
-    assert size <= target or size == sizes[0]
+@pytest.mark.parametrize("sizes, best", [
+    ([500, 500, 500, 900], {100: 500, 480: 500, 500: 500, 695: 500, 10000: 900}),
+    ([500, 480, 700, 690, 900], {100: 500, 500: 480, 690: 690, 695: 690, 750: 690, 10000: 900}),
+    ([500, 600, 710, 705, 690, 900], {599: 500, 600: 600, 695: 690, 707: 690, 720: 690, 900: 900}),
+    ([500], {100: 500, 500: 500, 10000: 500}),
+])  # fmt: skip
+def test_sizes_that_are_not_monotone(sizes, best):
+    """The highest setting that fits, however the search goes; each target by itself, and one after another."""
+    together, _ = ladder(sizes)
+    for target, size in best.items():
+        alone, _ = ladder(sizes)
+        assert len(alone.fit(target)) == len(together.fit(target)) == size
 
 
 def test_empty_files_do_not_break_the_search():

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from hsc.baselines import BaselineError, codecs
+from hsc.baselines import BaselineError, codecs, pixels
 from hsc.baselines.learned import ELIC, LEARNED, MSILLM, Cheng2020, Hyperprior, read_weights
 from hsc.errors import WeightsError
 
@@ -113,6 +113,21 @@ def test_damage(installed):
     for wrong in (b"", data[:2], data[:4], b"\x02" + data[1:], data[:1] + b"\xff\xff\x7f" + data[2:]):
         with pytest.raises(BaselineError):
             installed.decode(wrong)
+
+
+def test_cut_files_are_refused_before_they_are_decoded(installed, monkeypatch):
+    data = installed.encode(Image.new("RGB", (64, 64), (9, 90, 200)), 10**6)
+    monkeypatch.setattr(installed, "decompress", lambda *_: pytest.fail("a damaged file was decoded"))
+    for wrong in (data[:-1], data[:-4], data[:-9], data[:-3] + bytes(3), data + b"\0"):
+        with pytest.raises(BaselineError):
+            installed.decode(wrong)
+    with pytest.raises(BaselineError, match="million pixels"):
+        installed.decode(pixels.seal(data[:1] + 2 * pixels.varint(8000) + data[3:-2]))
+
+
+def test_one_quality_is_loaded_to_see_whether_it_works(installed):
+    codec = type(installed)(installed._folder)
+    assert codec.available() is None and list(codec._networks) == [1]
 
 
 def test_weights_that_are_something_else(tmp_path):
