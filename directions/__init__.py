@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from directions.algebra import combine, from_ids, to_ids
 from directions.direction import GENERATOR, LIMIT, Direction
-from directions.foreign import load_foreign
+from directions.foreign import load_foreign, name_of
 from directions.library import by_id, load, names
 
 __all__ = [
-    "GENERATOR", "LIMIT", "Direction", "by_id", "combine", "from_ids", "load", "load_foreign", "names",
-    "to_ids",
+    "GENERATOR", "LIMIT", "Direction", "by_id", "combine", "from_ids", "load", "load_foreign", "name_of",
+    "names", "to_ids",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ import click
 import directions
 from directions import library
 from directions.attributes import ATTRIBUTES
+from hsc.compare_cli import Rates
 from hsc.errors import DirectionError, HSCError
 
 if TYPE_CHECKING:
@@ -149,6 +150,10 @@ def learn(
     "--bytes", "max_bytes", type=click.IntRange(12), default=1000, show_default=True,
     help="Bytes that photos are coded with.",
 )  # fmt: skip
+@click.option(
+    "--sizes", type=Rates(), default="800,2600,6000", show_default=True,
+    help="Measure the directions that have a goal on files of these bytes as well, at strength 1 on previews.",
+)  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), help="Only the first photos.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only these directions; may be repeated.")
 @click.option("--publish", is_flag=True, help="Renew EVALUATION.md and what it shows in this package, too.")
@@ -160,6 +165,7 @@ def evaluate(
     references: Path,
     compare: bool,
     max_bytes: int,
+    sizes: tuple[int, ...],
     limit: int | None,
     only: tuple[str, ...],
     publish: bool,
@@ -174,7 +180,7 @@ def evaluate(
     from tqdm import tqdm
 
     from directions import page
-    from directions.evaluate import Plan, measure, summarise
+    from directions.evaluate import GOALS, Photo, Plan, measure, summarise, summarise_size
     from directions.photos import image_files
 
     paths = image_files(photos)[:limit]
@@ -184,10 +190,17 @@ def evaluate(
         raise DirectionError(f"Nothing measures the direction '{strangers[0]}'.")
     if compare and not references.is_dir():
         raise DirectionError(f"There is no folder {references}; say --no-compare to do without.")
+
+    def results_of(plan: Plan) -> list[Photo]:
+        found = tqdm(measure(plan, paths, workers), f"{plan.max_bytes} bytes", len(paths), unit="photo", smoothing=0)
+        return sorted(found, key=lambda photo: photo.name)
+
     plan = Plan(names, references if compare else None, max_bytes, _cache_of(cache), photos.name)
-    results = list(tqdm(measure(plan, paths, workers), total=len(paths), unit="photo", smoothing=0))
-    results.sort(key=lambda photo: photo.name)
+    results = results_of(plan)
     report = summarise(plan, results)
+    measured = tuple(name for name in names if name in GOALS)
+    brief = [Plan(measured, None, size, plan.folder, photos.name, brief=True) for size in sizes if measured]
+    report["sizes"] = [summarise_size(each, results_of(each)) for each in brief]
     out.mkdir(parents=True, exist_ok=True)
     page.write_sheets(results, names, out)
     page.write(report, out)

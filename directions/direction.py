@@ -88,7 +88,7 @@ def check_layers(layers: Iterable[int]) -> tuple[int, ...]:
 
 
 def check_range(limits: Iterable[float]) -> tuple[float, float]:
-    """Lowest and highest strength, ``-8 <= low <= 0 <= high <= 8``, not both 0.
+    """Lowest and highest strength, ``-8 <= low <= 0 <= high < 8``, not both 0.
 
     Raises:
         DirectionError: they are not.
@@ -97,8 +97,8 @@ def check_range(limits: Iterable[float]) -> tuple[float, float]:
         low, high = (float(value) for value in limits)
     except (TypeError, ValueError):
         raise DirectionError(f"A direction's range is two numbers, not {limits!r}.") from None
-    if not (-LIMIT <= low <= 0 <= high <= LIMIT and low < high):
-        raise DirectionError(f"A direction's range must hold 0 and lie in -8 to 8, not {low:g} to {high:g}.")
+    if not (-LIMIT <= low <= 0 <= high < LIMIT and low < high):
+        raise DirectionError(f"A direction's range must hold 0 and go from -8 to below 8, not {low:g} to {high:g}.")
     return low, high
 
 

@@ -2,8 +2,8 @@
 
 Every photo is measured on its own and its results are kept, so a run that was interrupted goes on where it
 stopped, and several processes share the photos. Own directions are measured on whole pictures (1024 px averaged
-down to 256, which is what the scorers see). Comparisons with published directions, which need many lengths, are
-measured on 256 px previews, ours as well as theirs.
+down to 256, which is what the scorers see). Comparisons with published directions, which need many lengths, and
+between sizes of files, which need many files, are measured on 256 px previews, ours as well as theirs.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from hsc.identity import IdentityNetwork
 
 STRENGTHS = (-1.0, -0.5, 0.5, 1.0)
+LOWER = (0.25, 0.5, 0.75)
+"""Strengths at which ours is measured beside published directions that do less than ours at 1.0."""
 LENGTHS = (2.0, 4.0, 8.0, 14.0)
 """Lengths of a published direction that are tried: the norm of its longest row."""
 # Published directions of StyleGAN2-FFHQ for the same attributes, and the sign that raises our score.
@@ -48,6 +50,12 @@ REFERENCES = {
     "makeup": {"paper_Heavy_Makeup.npy": 1, "stylegan2_wplus_beauty.npy": -1},
     "age": {"stylegan2_wplus_age.npy": -1, "e4e_age.pt": 1},
     "yaw": {"stylegan2_wplus_angle_horizontal.npy": -1, "e4e_pose.pt": 1},
+}
+# For whom a direction should do at strength 1.0 what it is there for, by its score before, and whether it did.
+GOALS = {
+    "smile": (lambda before: before < 0.3, lambda before, after: after >= 0.6),
+    "eyeglasses": (lambda before: before <= GLASSES, lambda before, after: after > GLASSES),
+    "makeup": (lambda before: before > -np.inf, lambda before, after: after > before),
 }
 _THUMBNAIL = 160
 
@@ -79,6 +87,7 @@ class Plan:
         max_bytes: of a coded photo.
         folder: cache of coded photos and of results.
         set_name: what the photos are called.
+        brief: only strength 1.0 on previews, with our rule and with the plain sum.
     """
 
     names: tuple[str, ...]
@@ -86,6 +95,7 @@ class Plan:
     max_bytes: int
     folder: Path
     set_name: str = ""
+    brief: bool = False
 
     def rivals(self, name: str) -> list[str]:
         """Files of the references for a direction that are there."""
@@ -96,9 +106,13 @@ class Plan:
     @property
     def trials(self) -> list[Trial]:
         """All shifts, in the order of results."""
+        if self.brief:
+            return [Trial(name, 1.0, False, plain) for name in self.names for plain in (False, True)]
         trials = [Trial(name, strength, True) for name in self.names for strength in STRENGTHS]
         for name in self.names:
             trials += [Trial(name, 1.0, False), Trial(name, 1.0, False, plain=True)]
+            if self.rivals(name):
+                trials += [Trial(name, strength, False) for strength in LOWER]
             trials += [Trial(file, length, False) for file in self.rivals(name) for length in LENGTHS]
         return trials
 
@@ -119,7 +133,7 @@ class Photo:
     Attributes:
         name: of its file.
         bytes: that it was coded with.
-        whole, preview: scores of the unedited restoration ``(len(COLUMNS),)``.
+        whole, preview: scores of the unedited restoration ``(len(COLUMNS),)``; both of the preview in a brief plan.
         scores: after each trial ``(T, len(COLUMNS))``.
         identity: cosine to the unedited restoration ``(T,)``.
         pictures: thumbnails as JPEG: the photo, the restoration, and each trial on whole pictures.
@@ -156,8 +170,8 @@ def _measure(plan: Plan, path: Path) -> Photo:
         return _load(kept, path.name)
     data = coded(codec, path, plan.max_bytes, plan.folder / f"coded-{version}-{plan.max_bytes}")
     semantics = [codec.parse(data)]
-    whole = Bench(codec, semantics, panel, identity, lambda one: codec.render(one, SIDE))
     quick = Bench(codec, semantics, panel, identity, render_preview)
+    whole = quick if plan.brief else Bench(codec, semantics, panel, identity, lambda one: codec.render(one, SIDE))
     effects = [
         (whole if trial.whole else quick).try_shift(shift, carry=features.plain_sum if trial.plain else None)
         for trial, shift in zip(trials, shifts)
@@ -223,20 +237,49 @@ def summarise(plan: Plan, photos: Sequence[Photo]) -> dict[str, object]:
 
     Changes are means over photos. ``targets`` are what directions should reach; ``comparison`` has each
     published direction at the length that gives the same mean change of the target score as ours at 1.0, by
-    linear interpolation between the lengths that were tried.
+    linear interpolation between the lengths that were tried. Where none gives that, ``lower`` has ours and
+    theirs at the most that one of them gives.
     """
     results = _Results(plan, photos)
     required = {name: {f"{s:+.1f}": results.row(Trial(name, s, True)) for s in STRENGTHS} for name in plan.names}
     comparison = {name: _compare(plan, results, name) for name in plan.names if plan.rivals(name)}
+    lower = {}
+    for name, rows in comparison.items():
+        theirs = [row for file, row in rows.items() if file != "ours"]
+        most = max(row[ATTRIBUTES[name].column] for row in theirs)
+        if most > 0 and not any(row["reached"] for row in theirs):
+            lower[name] = _compare(plan, results, name, most)
     return {
         "set": plan.set_name,
         "photos": len(photos),
-        "mean_bytes": float(np.mean([photo.bytes for photo in photos])),
+        "mean_bytes": _mean_bytes(photos),
         "directions": required,
         "rule": {name: _rule(results, name) for name in plan.names},
         "comparison": comparison,
-        "targets": _targets(plan, results, comparison),
+        "lower": lower,
+        "targets": _targets(plan, results, comparison, lower),
     }
+
+
+def summarise_size(plan: Plan, photos: Sequence[Photo]) -> dict[str, object]:
+    """What directions do at 1.0 to files of one size, by our rule and by the plain sum, from a brief plan.
+
+    ``reached``: share of the photos that :data:`GOALS` speaks of, None where there are none.
+    """
+    results = _Results(plan, photos)
+    rows = {}
+    for name in plan.names:
+        rows[name] = _rule(results, name)
+        for kind, row in rows[name].items():
+            before, after = results.column(Trial(name, 1.0, False, kind == "plain"), ATTRIBUTES[name].column)
+            chosen, reached = GOALS[name]
+            of = chosen(before)
+            row["reached"] = float(reached(before, after)[of].mean()) if of.any() else None
+    return {"target": plan.max_bytes, "mean_bytes": _mean_bytes(photos), "directions": rows}
+
+
+def _mean_bytes(photos: Sequence[Photo]) -> float:
+    return float(np.mean([photo.bytes for photo in photos]))
 
 
 class _Results:
@@ -271,33 +314,43 @@ def _rule(results: _Results, name: str) -> dict[str, dict[str, float]]:
     return rows
 
 
-def _compare(plan: Plan, results: _Results, name: str) -> dict[str, dict[str, object]]:
+def _compare(plan: Plan, results: _Results, name: str, change: float | None = None) -> dict[str, dict[str, object]]:
+    """Ours and published directions where they change the target score by ``change``; by default ours at 1.0."""
     attribute = ATTRIBUTES[name]
-    ours = results.row(Trial(name, 1.0, False))
-    rows = {"ours": {"length": 1.0, "reached": True, **ours}}
+    own = (*LOWER, 1.0)
+    curve = [results.row(Trial(name, strength, False)) for strength in own]
+    if change is None:
+        change = curve[-1][attribute.column]
+        rows = {"ours": {"length": 1.0, "reached": True, **curve[-1]}}
+    else:
+        rows = {"ours": _at_change(own, curve, attribute.column, change)}
     for file in plan.rivals(name):
         curve = [results.row(Trial(file, length, False)) for length in LENGTHS]
-        rows[file] = _at_change(curve, attribute.column, ours[attribute.column])
+        rows[file] = _at_change(LENGTHS, curve, attribute.column, change)
     for row in rows.values():
         row["side_effect"] = side_effect(row, attribute.keep)
     return rows
 
 
-def _at_change(curve: list[dict[str, float]], column: str, change: float) -> dict[str, object]:
-    """A curve over :data:`LENGTHS` where it first reaches a change; its highest point if it never does."""
+def _at_change(
+    amounts: Sequence[float], curve: list[dict[str, float]], column: str, change: float
+) -> dict[str, object]:
+    """A curve over amounts where it first reaches a change; its highest point if it never does."""
     previous: dict[str, float] = {"identity": 1.0, **dict.fromkeys(COLUMNS, 0.0)}
     last = 0.0
-    for length, row in zip(LENGTHS, curve):
+    for amount, row in zip(amounts, curve):
         if row[column] >= change > previous[column]:
             share = (change - previous[column]) / (row[column] - previous[column])
             mixed = {key: previous[key] + share * (row[key] - previous[key]) for key in row}
-            return {"length": last + share * (length - last), "reached": True, **mixed}
-        previous, last = row, length
+            return {"length": last + share * (amount - last), "reached": True, **mixed}
+        previous, last = row, amount
     best = max(range(len(curve)), key=lambda index: curve[index][column])
-    return {"length": LENGTHS[best], "reached": False, **curve[best]}
+    return {"length": amounts[best], "reached": False, **curve[best]}
 
 
-def _targets(plan: Plan, results: _Results, comparison: dict[str, dict]) -> list[dict[str, object]]:
+def _targets(
+    plan: Plan, results: _Results, comparison: dict[str, dict], lower: dict[str, dict]
+) -> list[dict[str, object]]:
     """What was asked for, what came out, and whether that is enough."""
     targets: list[dict[str, object]] = []
 
@@ -315,16 +368,13 @@ def _targets(plan: Plan, results: _Results, comparison: dict[str, dict]) -> list
             add(name, what, goal, float(reached(before, after)[of].mean()), True, int(of.sum()))
 
     if "smile" in plan.names:
-        share("smile", 1.0, "share of serious faces (smile below 0.3) that reach 0.6 at +1", 0.9,
-              lambda b: b < 0.3, lambda b, a: a >= 0.6)  # fmt: skip
+        share("smile", 1.0, "share of serious faces (smile below 0.3) that reach 0.6 at +1", 0.9, *GOALS["smile"])
         share("smile", -1.0, "share of smiling faces (0.6 or more) that fall below 0.3 at -1", 0.7,
               lambda b: b >= 0.6, lambda b, a: a < 0.3)  # fmt: skip
     if "eyeglasses" in plan.names:
-        share("eyeglasses", 1.0, "share of faces without eyeglasses that have them at +1", 0.85,
-              lambda b: b <= GLASSES, lambda b, a: a > GLASSES)  # fmt: skip
+        share("eyeglasses", 1.0, "share of faces without eyeglasses that have them at +1", 0.85, *GOALS["eyeglasses"])
     if "makeup" in plan.names:
-        share("makeup", 1.0, "share of faces whose makeup measure rises at +1", 0.95,
-              lambda b: b > -np.inf, lambda b, a: a > b)  # fmt: skip
+        share("makeup", 1.0, "share of faces whose makeup measure rises at +1", 0.95, *GOALS["makeup"])
     everyone = len(results._identity)
     for name, goal in (("smile", 0.65), ("eyeglasses", 0.5), ("makeup", 0.6)):
         if name in plan.names:
@@ -336,21 +386,16 @@ def _targets(plan: Plan, results: _Results, comparison: dict[str, dict]) -> list
             if column != ATTRIBUTES[name].column:
                 what = f"mean change of {column} at +1, {unit}"
                 add(name, what, goal, abs(row[column]), False, everyone)
-    for name, rows in comparison.items():
+    for name in comparison:
+        rows, where = comparison[name], "at equal change"
+        if name in lower:
+            rows, where = lower[name], "at the most that a reference changes"
         rivals = [row for file, row in rows.items() if file != "ours" and row["reached"]]
-        if rivals:
+        if rivals and rows["ours"]["reached"]:
             best = max(row["identity"] for row in rivals)
-            add(
-                name,
-                "identity at equal change, best reference",
-                best,
-                rows["ours"]["identity"],
-                True,
-                everyone,
-            )
+            add(name, f"identity {where}, best reference", best, rows["ours"]["identity"], True, everyone)
             least = min(row["side_effect"] for row in rivals)
-            add(name, "side effect at equal change, best reference", least, rows["ours"]["side_effect"], False,
-                everyone)  # fmt: skip
+            add(name, f"side effect {where}, best reference", least, rows["ours"]["side_effect"], False, everyone)
     paper = comparison.get("eyeglasses", {}).get("paper_Eyeglasses.npy")
     if paper and not paper["reached"]:
         add("eyeglasses", "change, over twice the most that the paper's direction does", 2 * paper["eyeglasses"],

@@ -8,6 +8,11 @@ on coded photos:
   movement is too small to be seen. So each channel of the movement is scaled as that channel of F is.
 - **Ghosts.** The residual F^ - G_s(S^) describes the photo as it was: the old mouth shows through the new one. So it
   gives way where, and as far as, the edit moves the features.
+
+Where a face is coded at several levels, the residual of each finer one gives way where that of the coarsest does: an
+edit that moves something moves it there, and only detail of what moved is out of date. The finer level's own movement
+would not do, because in it the coarse residual that gave way, and mere changes of colour, count as movement too; it
+would take more of the person away and add nothing to the edit.
 """
 
 from __future__ import annotations
@@ -54,12 +59,12 @@ def edit_mask(base: Tensor, moved: Tensor) -> Tensor:
     return F.avg_pool2d(torch.maximum(centre, drastic), 3, 1, 1, count_include_pad=False)
 
 
-def plain_sum(feature: Tensor, base: Tensor, moved: Tensor) -> Tensor:
+def plain_sum(feature: Tensor, base: Tensor, moved: Tensor, mask: Tensor | None = None) -> Tensor:
     """The formula as HSC gives it, F' = F^ + G_s(S') - G_s(S^), to measure :func:`edit_feature` by."""
     return feature + (moved - base)
 
 
-def edit_feature(feature: Tensor, base: Tensor, moved: Tensor) -> Tensor:
+def edit_feature(feature: Tensor, base: Tensor, moved: Tensor, mask: Tensor | None = None) -> Tensor:
     """F' = F^ + g (G_s(S') - G_s(S^)) - m (F^ - g G_s(S^)), with the gain g of each channel and a mask m.
 
     Where nothing moves this is F^; where F^ is what the generator makes, whatever its scale, it is what the
@@ -67,7 +72,12 @@ def edit_feature(feature: Tensor, base: Tensor, moved: Tensor) -> Tensor:
 
     Args:
         feature: F^ ``(B, C, H, W)``.
-        base, moved: G_s(S^) and G_s(S'), ``(B, C, H, W)``.
+        base, moved: G_s(S^) and G_s(S'), ``(B, C, H, W)``; at a finer level, what the generator makes of the coarser
+            feature, unedited and edited.
+        mask: :func:`edit_mask` of the coarsest level, ``(B, 1, h, w)``; by default of this one.
     """
     gain = channel_gain(feature, base)
-    return feature + gain * (moved - base) - edit_mask(base, moved) * (feature - gain * base)
+    mask = edit_mask(base, moved) if mask is None else mask
+    if mask.shape[2:] != feature.shape[2:]:
+        mask = F.interpolate(mask, feature.shape[2:], mode="bilinear", align_corners=False)
+    return feature + gain * (moved - base) - mask * (feature - gain * base)

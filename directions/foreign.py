@@ -60,6 +60,11 @@ def load_foreign(
     return Direction(name, chosen, tuple(kept), span, metadata=origin)
 
 
+def name_of(path: Path) -> str:
+    """What to call the direction in a file: its stem in lower case, with ``_`` for what a name cannot have."""
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in path.stem.lower())[:40] or "direction"
+
+
 def _bytes(source: str | Path | bytes) -> bytes:
     if not isinstance(source, bytes):
         try:

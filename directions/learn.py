@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -188,19 +188,38 @@ def refine(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Benc
     return replace(plan, shift=refined, tried=[*plan.tried, row])
 
 
+def sound_range(attribute: Attribute, effects: Mapping[float, Effect]) -> tuple[tuple[float, float], dict[str, object]]:
+    """The range of a slider, and the measured strengths at which pictures break.
+
+    They break where faces are no longer found, where it is somebody else, or where people saw that they do
+    (:attr:`Attribute.limits`). The mildest strength of each side is taken for sound unless people saw otherwise.
+
+    Args:
+        effects: by strength, on both sides of 0.
+    """
+    ends: list[float] = []
+    breaks: dict[str, object] = {}
+    for sign, word in ((-1, "below"), (1, "above")):
+        limit = abs(attribute.limits[sign > 0])
+        side = sorted((strength for strength in effects if strength * sign > 0), key=abs)
+        end = 0.0
+        for strength in side:
+            face = (effects[strength].after[:, COLUMNS.index("face")] > 0.5).mean()
+            broken = effects[strength].identity.mean() < _BREAKS_IDENTITY or face < _BREAKS_FACE
+            if abs(strength) > limit or (broken and strength != side[0]):
+                breaks[word] = strength
+                if abs(strength) > limit:
+                    breaks["why"] = attribute.why
+                break
+            end = strength
+        ends.append(end)
+    return (ends[0], ends[1]), breaks
+
+
 def measure(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Bench) -> Direction:
     """Measure a finished shift and make a :class:`Direction` of it."""
     effects = {strength: bench.try_shift(plan.shift * strength) for strength in STRENGTHS}
-    limits, breaks = [], {}
-    for side in ([s for s in reversed(STRENGTHS) if s < 0], [s for s in STRENGTHS if s > 0]):
-        sound = side[0]
-        for strength in side:
-            face = (effects[strength].after[:, COLUMNS.index("face")] > 0.5).mean()
-            if strength != side[0] and (effects[strength].identity.mean() < _BREAKS_IDENTITY or face < _BREAKS_FACE):
-                breaks["below" if strength < 0 else "above"] = strength
-                break
-            sound = strength
-        limits.append(sound)
+    limits, breaks = sound_range(attribute, effects)
     table = {
         f"{strength:+.1f}": {
             **{name: round(change, 3) for name, change in effect.means().items() if name != "face"},
@@ -228,7 +247,7 @@ def measure(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Ben
         attribute.name,
         plan.shift.astype(np.float32),
         layers,
-        tuple(limits),
+        limits,
         attribute.id,
         attribute.label,
         metadata,

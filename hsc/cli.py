@@ -119,14 +119,21 @@ def _write(path: Path, data: bytes) -> None:
 @click.option("--face", type=click.IntRange(0), help="Which face of --into, 0 for the largest.")
 @click.option("--edit", "edits", multiple=True, metavar="NAME=VALUE", help="Apply a direction; may be repeated.")
 @click.option("--no-edits", is_flag=True, help="Leave out the edits that are stored in the file.")
+@click.option("--direction", type=FILE, help="Apply a StyleGAN2-FFHQ direction of somebody else's, .npy or .pt.")
+@click.option("--layers", metavar="A-B", default="0-15", show_default=True, help="Layers that --direction moves.")
+@click.option("--scale", type=float, default=1.0, show_default=True, help="How far along --direction.")
 def decode(file: Path, out: Path, prefix: int | None, size: str, into: Path | None, face: int | None,
-           edits: tuple[str, ...], no_edits: bool) -> None:
+           edits: tuple[str, ...], no_edits: bool, direction: Path | None, layers: str, scale: float) -> None:
     """Restore the face in FILE as the picture OUT.
 
-    Example: python -m hsc decode me.hsc me.png --edit smile=0.8
+    \b
+    Examples:
+      python -m hsc decode me.hsc me.png --edit smile=0.8
+      python -m hsc decode me.hsc me.png --direction age.npy --layers 2-7 --scale 4
     """
     from hsc import alignment, bitstream, images
 
+    foreign = _foreign(direction, layers, scale) if direction else {}
     data = _read(file)
     if prefix is not None:
         data = bitstream.truncate(data, prefix)
@@ -135,15 +142,29 @@ def decode(file: Path, out: Path, prefix: int | None, size: str, into: Path | No
     strengths = {} if no_edits else codec.stored_edits(semantics)
     strengths.update(_strengths(edits))
     note = "Restored by HSC from a compressed file."
-    if any(strengths.values()):
-        semantics = codec.edit(semantics, strengths)
-        note = "Synthetic: restored and edited by HSC (" + ", ".join(f"{k}={v:g}" for k, v in strengths.items()) + ")."
+    if foreign or any(strengths.values()):
+        semantics = codec.edit(semantics, {**strengths, **foreign})
+        told = [f"{name}={value:g}" for name, value in strengths.items()]
+        told += [f"{foreign_one.name} of layers {layers} times {scale:g}" for foreign_one in foreign]
+        note = f"Synthetic: restored and edited by HSC ({', '.join(told)})."
     picture = codec.render(semantics, int(size))
     if into is not None:
         photo = images.open_image(into)
         _, found = alignment.align(photo, face)
         picture = alignment.paste_back(photo, picture, found)
     images.save(picture, out, note)
+
+
+def _foreign(path: Path, layers: str, scale: float) -> dict:
+    """Somebody else's direction, with strength 1."""
+    import directions
+
+    first, dash, last = layers.partition("-")
+    try:
+        span = range(int(first), int(last if dash else first) + 1)
+    except ValueError:
+        raise click.UsageError(f"{layers!r} is not A-B, such as 2-7.") from None
+    return {directions.load_foreign(path, directions.name_of(path), span, scale=scale): 1.0}
 
 
 def _strengths(edits: tuple[str, ...]) -> dict[str, float]:

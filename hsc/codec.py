@@ -395,23 +395,27 @@ class Codec:
 
     @torch.no_grad()
     def move(
-        self, semantics: Semantics, offset: Tensor, carry: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+        self, semantics: Semantics, offset: Tensor, carry: Callable[..., Tensor] | None = None
     ) -> Semantics:
         """Add ``(16, 512)`` to the style codes and carry F along; see :meth:`edit`.
 
         Args:
-            carry: F^, G_s(S^) and G_s(S') of a level to F', by default :func:`directions.features.edit_feature`.
+            carry: F^, G_s(S^) and G_s(S') of a level, and where the edit acts at the coarsest, to F'; by default
+                :func:`directions.features.edit_feature`.
         """
         if not offset.any():
             return semantics
-        from directions.features import edit_feature
+        from directions.features import edit_feature, edit_mask
 
         carry = carry or edit_feature
         codes = semantics.codes + offset.to(semantics.codes)
         features: list[Tensor] = []
         start: tuple = ()
+        mask = None
         for level, feature, base in zip(self.networks.levels, semantics.features, self._bases(semantics)):
-            features.append(carry(feature, base, self.generator.prefix(codes, level, *start)))
+            moved = self.generator.prefix(codes, level, *start)
+            mask = edit_mask(base, moved) if mask is None else mask
+            features.append(carry(feature, base, moved, mask))
             start = features[-1], level
         return replace(semantics, codes=codes, features=tuple(features))
 

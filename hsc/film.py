@@ -10,7 +10,6 @@ from types import MappingProxyType
 import numpy as np
 from PIL import Image
 
-import directions
 from hsc import images
 from hsc.codec import Codec, Semantics
 from hsc.errors import HSCError
@@ -49,6 +48,8 @@ def write(
         HSCError: another suffix, or the file cannot be written.
         DirectionError: see :func:`frames`.
     """
+    import directions  # which the codec does without until something is edited
+
     suffix = out.suffix.lower()
     if suffix not in (".mp4", ".gif"):
         raise HSCError(f"A film is .mp4 or .gif, not {out.name}.")

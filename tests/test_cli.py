@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import directions
 from hsc import cli, codec, evaluate
 from hsc.errors import ImageError
 
@@ -188,6 +190,21 @@ def _pixels(path: Path) -> Path:
     with Image.open(path) as picture:
         raw.write_bytes(picture.tobytes())
     return raw
+
+
+def test_a_direction_of_somebody_else_is_applied(golden, tmp_path):
+    direction = tmp_path / "Their smile.npy"
+    np.save(direction, directions.load("smile").array)
+    mine, theirs = tmp_path / "mine.png", tmp_path / "theirs.png"
+    assert hsc("decode", golden, mine, "--edit", "smile=0.5", "--size", 256).returncode == 0
+    done = hsc("decode", golden, theirs, "--direction", direction, "--layers", "1-5", "--scale", 0.5, "--size", 256)
+    assert done.returncode == 0, done.stderr
+    assert _pixels(mine).read_bytes() == _pixels(theirs).read_bytes()
+    with Image.open(theirs) as picture:
+        assert "their_smile of layers 1-5 times 0.5" in picture.text["Comment"]
+    for words in (["--layers", "5-1"], ["--layers", "some"], ["--layers", "0-16"], ["--scale", "0"]):
+        done = hsc("decode", golden, tmp_path / "out.png", "--direction", direction, *words)
+        assert done.returncode == 2 and "Traceback" not in done.stderr and not (tmp_path / "out.png").exists()
 
 
 @pytest.mark.parametrize("words", [["grin=1"], ["grin=0"], ["smile=9"], ["smile=much"], ["smile"]])

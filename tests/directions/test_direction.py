@@ -55,6 +55,7 @@ def with_value(value):
     ({"range": (0, 0)}, "range"),
     ({"range": (0.5, 1)}, "range"),
     ({"range": (-9, 1)}, "range"),
+    ({"range": (-1, 8)}, "below 8"),
     ({"range": (np.nan, 1)}, "range"),
     ({"range": (1,)}, "two numbers"),
     ({"range": "ab"}, "two numbers"),

@@ -8,16 +8,16 @@ from click.testing import CliRunner
 
 from directions import page
 from directions.cli import main
-from directions.evaluate import LENGTHS, Photo, Plan, Trial, summarise
+from directions.evaluate import LENGTHS, Photo, Plan, Trial, summarise, summarise_size
 from directions.parallel import each
 from directions.scorers import COLUMNS
 
 SMILE, AGE = COLUMNS.index("smile"), COLUMNS.index("age")
 
 
-def made_up(references=None):
+def made_up(references=None, brief=False):
     """Ten serious and ten smiling photos; smile +1 adds 0.7, and two years; the reference adds 0.1 a unit."""
-    plan = Plan(("smile",), references, 1000, None)
+    plan = Plan(("smile",), references, 1000, None, brief=brief)
     photos = []
     for number in range(20):
         before = np.zeros(len(COLUMNS), np.float32)
@@ -73,8 +73,26 @@ def test_a_reference_that_never_gets_there_shows_its_most(tmp_path):
         if trial.name != "smile":
             for photo in photos:
                 photo.scores[row, SMILE] = photo.preview[SMILE] + 0.01 * trial.amount
-    theirs = summarise(plan, photos)["comparison"]["smile"]["paper_Smiling.npy"]
+    report = summarise(plan, photos)
+    theirs = report["comparison"]["smile"]["paper_Smiling.npy"]
     assert not theirs["reached"] and theirs["length"] == LENGTHS[-1]
+    ours, theirs = (report["lower"]["smile"][key] for key in ("ours", "paper_Smiling.npy"))
+    assert ours["smile"] == pytest.approx(0.14) == theirs["smile"]
+    assert ours["length"] == pytest.approx(0.2) and ours["identity"] == pytest.approx(0.96)
+    assert theirs["length"] == LENGTHS[-1] and theirs["identity"] == pytest.approx(0.3)
+    met = target(report, "identity at the most that a reference changes")
+    assert met["met"] and met["goal"] == pytest.approx(0.3)
+    assert "| smile | ours | strength 0.20 | +0.14 |" in page.page(report)
+
+
+def test_sizes_stand_side_by_side():
+    report = summarise(*made_up())
+    plan, photos = made_up(brief=True)
+    longer = [Photo(**{**vars(photo), "bytes": 2600, "scores": photo.scores * 0.5}) for photo in photos]
+    report["sizes"] = [summarise_size(plan, photos), summarise_size(plan, longer)]
+    text = page.page(report)
+    assert "| smile | 990 | +0.70 | +0.70 | 100% | 100% | 0.80 | 0.80 |" in text
+    assert "| smile | 2,600 | +0.19 | +0.19 | 0% | 0% | 0.80 | 0.80 |" in text
 
 
 def test_shifts_of_references_have_the_length_asked_for(tmp_path):
@@ -115,17 +133,20 @@ def test_an_evaluation_goes_on_where_it_stopped(shared, tmp_path):
         "--no-compare",
         "--workers",
         "1",
+        "--sizes",
+        "300",
         "--cache",
         str(tmp_path / "cache"),
     ]
     first = CliRunner().invoke(main, [*arguments, "--limit", "1", "--out", str(tmp_path / "a")])
     assert first.exit_code == 0, first.output
     results = sorted((tmp_path / "cache").glob("results-*/*.npz"))
+    assert len(results) == 2  # 1,000 bytes and 300
     stamp = results[0].stat().st_mtime_ns
     second = CliRunner().invoke(main, [*arguments, "--limit", "2", "--out", str(tmp_path / "b")])
     assert second.exit_code == 0, second.output
     assert results[0].stat().st_mtime_ns == stamp
-    assert len(list((tmp_path / "cache").glob("results-*/*.npz"))) == 2
+    assert len(list((tmp_path / "cache").glob("results-*/*.npz"))) == 4
     assert {path.name for path in (tmp_path / "b").iterdir()} == {
         "EVALUATION.md", "evaluation", "overview.jpg", "smile.jpg",
     }  # fmt: skip

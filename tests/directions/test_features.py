@@ -65,3 +65,24 @@ def test_faces_of_a_batch_do_not_mix():
     feature, base, change = maps()
     alone = edit_feature(feature[:1], base[:1], (base + change)[:1])
     torch.testing.assert_close(edit_feature(feature, base, base + change)[:1], alone)
+
+
+def finer(x):
+    return torch.nn.functional.interpolate(x, scale_factor=2)
+
+
+def test_a_finer_level_gives_way_where_the_coarsest_does():
+    feature, base, change = maps()
+    mask = edit_mask(base, base + change)
+    old, own, extra = (finer(x) for x in (feature, base, torch.ones_like(base)))
+    edited = edit_feature(old, own, own + finer(change) + extra, mask)
+    gain = channel_gain(old, own)
+    residual = edited - gain * (own + finer(change) + extra)
+    kept = (residual * (old - gain * own)).sum(1) / (old - gain * own).square().sum(1)
+    assert kept[:, 19:21, 15:17].max() < 0.5
+    torch.testing.assert_close(kept[:, :12], torch.ones_like(kept[:, :12]))
+
+
+def test_no_edit_changes_no_bit_at_a_finer_level():
+    feature, base, _ = maps()
+    assert torch.equal(edit_feature(finer(feature), finer(base), finer(base), edit_mask(base, base)), finer(feature))

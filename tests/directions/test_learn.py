@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+import directions
 from directions import library
 from directions.attributes import ATTRIBUTES, SCALES
 from directions.effects import Effect, side_effect
-from directions.learn import Boundaries, learn, reach
+from directions.learn import STRENGTHS, Boundaries, learn, reach, sound_range
 from directions.samples import Samples
 from directions.scorers import COLUMNS
 
@@ -71,3 +72,27 @@ def test_a_learned_direction_does_what_it_should_and_little_else(boundaries, tmp
     assert side_effect(means, attribute.keep) < 0.4
     assert library.load("mouth_open", tmp_path).metadata["samples"]["rendered"] == 6000
     assert set(direction.metadata["side_effects"]) == {"-1.5", "-1.0", "-0.5", "+0.5", "+1.0", "+1.5"}
+
+
+def effects(identity):
+    """Of faces that are all still found, by strength."""
+    scores = np.zeros((1, len(COLUMNS)), np.float32)
+    scores[:, COLUMNS.index("face")] = 1
+    return {strength: Effect(scores, scores, np.array([identity(strength)]), []) for strength in STRENGTHS}
+
+
+def test_a_slider_ends_where_somebody_else_begins_or_where_people_saw_it_break():
+    assert sound_range(ATTRIBUTES["smile"], effects(lambda _: 1.0)) == ((-1.5, 1.5), {})
+    assert sound_range(ATTRIBUTES["smile"], effects(lambda s: 1 - 0.6 * s)) == ((-1.5, 1.0), {"above": 1.5})
+    limits, breaks = sound_range(ATTRIBUTES["age"], effects(lambda s: 1 - 0.6 * s))
+    assert limits == (-0.5, 1.0)
+    assert breaks == {"below": -1.0, "above": 1.5, "why": ATTRIBUTES["age"].why}
+
+
+@pytest.mark.parametrize("name", directions.names())
+def test_the_shipped_ranges_are_those_that_learning_writes(name):
+    direction = directions.load(name)
+    table = direction.metadata["side_effects"]
+    limits, breaks = sound_range(ATTRIBUTES[name], effects(lambda strength: table[f"{strength:+.1f}"]["identity"]))
+    assert direction.range == limits
+    assert direction.metadata["breaks"] == (breaks or "not between -1.5 and 1.5")
