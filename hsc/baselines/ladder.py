@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
+
+from hsc.baselines.protocol import BaselineError
 
 # Growth of the logarithmic size from one setting to the next that can be believed.
 _FLATTEST, _STEEPEST = 0.005, 1.0
@@ -65,8 +68,10 @@ class SteppedLadder:
         if low < 0:
             return self.at(0)
         if high < self._steps and len(self.at(high)) <= _NEARLY * max_bytes:
-            above = [setting for setting in (high + 1, high + 2) if setting < self._steps]
-            low = max([low, *(setting for setting in above if len(self.at(setting)) <= max_bytes)])
+            for setting in range(high + 1, min(high + 3, self._steps)):
+                # Encoders may fail at settings finer than was asked for; there is a file already.
+                with suppress(BaselineError):
+                    low = setting if len(self.at(setting)) <= max_bytes else low
         return self.at(low)
 
     def _guess(self, max_bytes: int) -> int:

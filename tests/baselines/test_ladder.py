@@ -1,6 +1,7 @@
 import pytest
 
 from hsc.baselines.ladder import SteppedLadder
+from hsc.baselines.protocol import BaselineError
 
 
 def ladder(sizes, **hints):
@@ -58,6 +59,16 @@ def test_sizes_that_are_not_monotone(sizes, best):
     for target, size in best.items():
         alone, _ = ladder(sizes)
         assert len(alone.fit(target)) == len(together.fit(target)) == size
+
+
+def test_a_setting_that_need_not_be_tried_may_fail():
+    """VVenC gives up at the finest quantisers of some tiny pictures."""
+    def encode(setting):
+        if setting > 1:
+            raise BaselineError("no more")
+        return bytes([100, 205][setting])
+
+    assert len(SteppedLadder(encode, 4, 100, 2.0).fit(200)) == 100
 
 
 def test_empty_files_do_not_break_the_search():
