@@ -29,7 +29,7 @@ _HEADER = """
 _FOOTER = """
 <footer class="colophon">
   <p><strong>Nothing is kept.</strong> Your photo stays in this session’s memory and temporary folder, and is
-  deleted when you close the page, at the latest after an hour. Its location and camera data are dropped at
+  deleted when you close the page, at the latest an hour after you last used it. Its location and camera data are dropped at
   once; nothing is sent anywhere else.</p>
   <p><strong>Restored and edited faces are synthetic.</strong> Details are invented by a generator; every
   exported PNG says so in its metadata. Do not use them to identify anyone, or to deceive.</p>
@@ -276,7 +276,7 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
 
     demo.load(events.start, [ui.bytes], [*everything, ui.examples], **staged)
     for source in (ui.photo, ui.bitstream):
-        source.upload(events.open_upload, [source, ui.bytes], everything, **staged)
+        source.upload(events.open_upload, [source, ui.bytes], [*everything, ui.photo], **staged)
         source.upload(None, js="() => window.hscUnpress('examples')", api_visibility="private")
     ui.examples.select(events.pick_example, [ui.bytes], [*everything, ui.photo], **staged)
     ui.faces.select(events.pick_face, [ui.bytes], everything, **staged)

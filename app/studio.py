@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from app import comparison, examples
+from app import comparison, examples, memory
 from app.gpu import lent, on_gpu
 from app.session import Picture, Session
 from hsc import alignment, bitstream, compare, images
@@ -136,7 +136,7 @@ class Studio:
         chosen = self.examples[index]
         if not chosen.synthetic:  # a whole photo, to be aligned like any other
             picture, _ = self.open(chosen.path)
-            return replace(picture, title=chosen.title, description=chosen.title, owned=False)
+            return replace(picture, title=chosen.title, description=chosen.title)
         crop = chosen.open()
         return Picture(chosen.title, crop, f"example-{chosen.name}", synthetic=True, description=chosen.title)
 
@@ -149,6 +149,7 @@ class Studio:
         key = (picture.digest, max_bytes)
         cache = self._examples if picture.digest.startswith("example-") else session.encodings
         if key not in cache:
+            memory.release()  # encoding needs the most: what finding the face left behind goes first
             cache[key] = self._encode(picture.crop, max_bytes)
             if len(self._examples) > _KEPT_EXAMPLES:
                 self._examples.popitem(last=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from app import cards, comparison, memory, messages, plots
-from app.events.common import Handlers, designed, log
+from app import cards, comparison, memory, plots
+from app.events.common import Handlers, designed, log, refuse
 from app.session import Picture, Session
 from hsc.errors import HSCError
 
@@ -47,7 +47,7 @@ class CompareEvents(Handlers):
         try:
             yield from self._compare(session, picture, data)
         except HSCError as error:
-            gr.Warning(messages.sentence(error), title="That did not work", duration=8)
+            refuse(error)
         except Exception:
             log.exception("compare failed")
             gr.Warning("The comparison broke off; please open this step again.", title="Sorry", duration=8)
@@ -60,7 +60,10 @@ class CompareEvents(Handlers):
         chosen = [comparison.CurrentFile(self.studio.codec, data), *self.studio.rivals]
         names = comparison.working(chosen)
         pictures: dict[str, Path] = {}
-        original = session.folder.png(picture.crop, "original", "The aligned face as it was given.")
+        with session.lock:
+            if session.data is not data:
+                return  # another face meanwhile
+            original = self._left(session)
         yield {ui.grid: comparison.grid(original, [], {}, list(names.values())), ui.table: ""}
         for results in comparison.run(picture.crop, chosen, len(data), self.studio.judge):
             if session.data is not data:

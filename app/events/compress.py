@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from app import cards, editing, plots
-from app.events.common import clicked, designed
+from app.events.common import clicked, designed, refuse
 from app.events.edit import EditEvents
 from app.session import Picture, Session
 from app.studio import SMALLEST_FILE, reopen
@@ -37,11 +37,22 @@ class CompressEvents(EditEvents):
         if not path:
             return gr.skip()
         progress(0.1, "Looking for faces")
-        session = self._session(request)
-        picture, data = self.studio.open(Path(path))
-        progress(0.4, "Compressing")
-        with session.lock:
-            return self._show(session, picture, max_bytes, data)
+        session, own = self._session(request), None
+        try:
+            own = session.folder.copy(Path(path), "photo")
+            picture, data = self.studio.open(own)
+            progress(0.4, "Compressing")
+            with session.lock:
+                view = self._show(session, picture, max_bytes, data)
+                return view | {self.ui.photo: self._photo(session)}
+        except HSCError as error:
+            refuse(error)
+            return {self.ui.photo: self._photo(session)}
+        finally:
+            # Not before the page had time to show it: from now on it shows our copy.
+            Path(path).unlink(missing_ok=True)
+            if session.picture is None or session.picture.upload != own:
+                session.folder.drop(own)
 
     @designed
     def pick_example(self, request: gr.Request, max_bytes: float, event: gr.EventData) -> dict:
@@ -87,7 +98,7 @@ class CompressEvents(EditEvents):
                 )
                 session.previews[layers] = path
             return {
-                self.ui.stage: (str(session.left), str(path)),
+                self.ui.stage: (str(self._left(session)), str(path)),
                 self.ui.caption: self._caption(session, size),
                 self.ui.numbers: self._numbers(session, size),
                 self.ui.bytemap: self._byte_map(session, size),
@@ -113,15 +124,12 @@ class CompressEvents(EditEvents):
             edits = self.studio.codec.parse(data).edits
             data = bitstream.strip_edits(data) if edits else data
         if session.picture is not None and session.picture.upload != picture.upload:
-            session.forget_upload()
-        changed = session.picture is not picture
+            session.folder.drop(session.picture.upload)
+        if session.picture is not picture:
+            session.left = None
         session.picture, session.data = picture, data
         session.forget_bitstream()
-        if changed:
-            left = picture.crop or self.studio.codec.render(self.studio.codec.parse(b""))
-            note = "The aligned face as it was given." if picture.crop else "The mean face of HSC: synthetic."
-            session.left = session.folder.png(left, "original" if picture.crop else "mean-face", note)
-        session.folder.keep(session.left)
+        session.file = session.folder.data(data, "face.hsc")
         whole = self.studio.whole(session)
         strengths = editing.stored(edits)
         view = self._received(session, len(data)) | {
@@ -135,7 +143,7 @@ class CompressEvents(EditEvents):
             self.ui.notes: cards.notes([*picture.notes, *enough]),
             self.ui.faces: self._faces(picture),
             self.ui.file: gr.DownloadButton(
-                value=str(session.folder.data(data, "face.hsc")),
+                value=str(session.file),
                 label=f"Download .hsc, {cards.amount(len(data))}",
                 interactive=bool(data),
             ),
@@ -157,16 +165,22 @@ class CompressEvents(EditEvents):
     def _received(self, session: Session, size: int) -> dict:
         """The large picture of a prefix, and everything that says how long it is."""
         path = self._restored(session, size)
-        session.folder.keep(session.left, path)
+        self._keep_shown(session, path)
         session.full_received = size
         return {
-            self.ui.stage: (str(session.left), str(path)),
+            self.ui.stage: (str(self._left(session)), str(path)),
             self.ui.caption: self._caption(session, size),
             self.ui.numbers: self._numbers(session, size),
             self.ui.bytemap: self._byte_map(session, size),
             self.ui.layers: plots.layers(len(session.data), self.studio.whole(session), size),
             self.ui.restored: gr.DownloadButton(value=str(path), interactive=True),
         }
+
+    @staticmethod
+    def _photo(session: Session) -> str | None:
+        """What the place for a photo shows: the photo that the session works on, if it was uploaded."""
+        picture = session.picture
+        return str(picture.upload) if picture is not None and session.folder.holds(picture.upload) else None
 
     def _caption(self, session: Session, size: int) -> str:
         left = "Original" if session.picture.crop else "0 bytes: the mean face"

@@ -82,7 +82,7 @@ class EditEvents(Handlers):
         with session.lock:
             picture = self._picture(session)
             photo = reopen(picture)
-            with Image.open(session.edited) as face:
+            with Image.open(self._edited_picture(session)) as face:
                 result = alignment.paste_back(photo, face.convert("RGB"), picture.alignment)
             path = session.folder.png(
                 result, "photo", "A photo with a face restored and edited by HSC: synthetic."
@@ -116,15 +116,11 @@ class EditEvents(Handlers):
 
     def _edited(self, session: Session, strengths: dict) -> dict:
         """The large edited picture, and its downloads."""
-        before = self._unedited(session)
         active = {key: value for key, value in strengths.items() if value}
-        if active:
-            picture = self.studio.codec.render(self._moved(session, active))
-            note = editing.note(len(session.data), active)
-            session.edited = session.folder.png(picture, "edited", note)
-        else:
-            session.edited = before
-        session.folder.keep(session.left, before, session.edited)
+        session.strengths, session.edited = active, None
+        self._edited_picture(session)
+        before = self._unedited(session)
+        self._keep_shown(session)
         stored = editing.with_edits(session.data, active)
         return {
             self.ui.edit_stage: (str(before), str(session.edited)),
@@ -141,6 +137,24 @@ class EditEvents(Handlers):
                 interactive=bool(stored),
             ),
         }
+
+    def _edited_picture(self, session: Session) -> Path:
+        """The large picture with the session's strengths."""
+        if session.edited is None or not session.edited.exists():
+            if session.strengths:
+                picture = self.studio.codec.render(self._moved(session, session.strengths))
+                note = editing.note(len(session.data), session.strengths)
+                session.edited = session.folder.png(picture, "edited", note)
+            else:
+                session.edited = self._unedited(session)
+        return session.edited
+
+    def _keep_shown(self, session: Session, *others: Path) -> None:
+        """Nothing that the page shows or offers may be pushed out or deleted for its age."""
+        whole = session.restored.get(len(self.studio.whole(session).layers))
+        session.folder.keep(
+            session.left, session.file, whole, session.edited, session.picture.upload, session.foreign_file, *others
+        )
 
     def _moved(self, session: Session, strengths: dict) -> Any:
         return editing.move(self.studio.codec, self.studio.whole(session), strengths)

@@ -125,8 +125,36 @@ def test_bad_files_leave_the_page_as_it_was(events, visitor, tmp_path: Path, nam
     session = events.sessions.get("visitor")
     before = session.data
     (tmp_path / name).write_bytes(data)
-    assert skipped(events.open_upload(visitor, str(tmp_path / name), 300))
+    assert events.open_upload(visitor, str(tmp_path / name), 300) == {"photo": None}
     assert session.data == before
+    assert not (tmp_path / name).exists() and not list(session.folder.path.rglob(name))
+
+
+def test_an_hour_of_sliding_takes_nothing_away_that_is_shown(events, visitor, photo: Path, tmp_path: Path) -> None:
+    given = tmp_path / "me.png"
+    given.write_bytes(photo.read_bytes())
+    view = events.open_upload(visitor, str(given), 300)
+    values = [0.0] * (len(events.ui.sliders) + 1)
+    for index in range(60):
+        values[0] = 0.01 * (index + 1)
+        events.edit_preview(visitor, *values)
+    offered = [view["photo"], view["file"].value["path"], *view["stage"], *view["edit_stage"]]
+    assert all(Path(path).exists() for path in offered) and not given.exists()
+    session = events.sessions.get("visitor")
+    assert len(list(session.folder.path.rglob("preview.png"))) < 20
+    session.left.unlink()  # as the cleaner does after an hour
+    assert Path(events.receive(visitor, 100)["stage"][0]).exists()
+
+
+def test_two_visitors_may_bring_the_same_photo(events, visitor, photo: Path, tmp_path: Path) -> None:
+    given = tmp_path / "me.png"
+    given.write_bytes(photo.read_bytes())
+    events.open_upload(visitor, str(given), 300)
+    given.write_bytes(photo.read_bytes())  # the same path: Gradio stores uploads by content
+    other = SimpleNamespace(session_hash="other")
+    events.open_upload(other, str(given), 300)
+    events.leave(visitor)
+    assert events.paste(other)["pasted"].visible
 
 
 def test_a_visitor_who_was_forgotten_is_told_so(events, visitor) -> None:
