@@ -29,8 +29,8 @@ _HEADER = """
 _FOOTER = """
 <footer class="colophon">
   <p><strong>Nothing is kept.</strong> Your photo stays in this session’s memory and temporary folder, and is
-  deleted when you close the page, at the latest an hour after you last used it. Its location and camera data are dropped at
-  once; nothing is sent anywhere else.</p>
+  deleted when you close the page, at the latest an hour after you last used it. Its location and camera data
+  are dropped at once; nothing is sent anywhere else.</p>
   <p><strong>Restored and edited faces are synthetic.</strong> Details are invented by a generator; every
   exported PNG says so in its metadata. Do not use them to identify anyone, or to deceive.</p>
 </footer>"""

@@ -37,7 +37,7 @@ def designed(method: Callable) -> Callable:
             raise
         except Exception:
             log.exception("%s failed", method.__name__)
-            gr.Warning("Something went wrong on our side; please try again.", title="Sorry", duration=8)
+            gr.Warning(messages.BROKEN, title="Sorry", duration=8)
         finally:
             memory.release()
         return gr.skip()
