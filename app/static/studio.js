@@ -59,6 +59,7 @@
     };
     const take = (payload) => {
       if (payload && typeof payload === "object") {
+        if ("min" in payload) o.min = payload.min;
         if ("max" in payload) o.max = payload.max;
         if ("marks" in payload) o.marks = payload.marks;
         value = payload.value;
@@ -115,7 +116,11 @@
       };
       timer = requestAnimationFrame(frame);
     });
-    watch("value", () => { if (!timer) take(props.value); });
+    watch("value", () => {
+      // While it plays, its own values come back; an end is only ever said by the server, with a new file.
+      if (props.value && typeof props.value === "object" && "max" in props.value) stop();
+      if (!timer) take(props.value);
+    });
     take(props.value);
   };
 
