@@ -151,6 +151,7 @@ class Picture:
         upload: the photo's file, for pasting back; None for synthetic faces and bitstreams.
         upload_bytes: size of the upload, 0 where there is none.
         faces: all faces of the photo, largest first; face: the one in use.
+        picker: markup to choose among them, see :func:`app.cards.face_picker`.
         alignment: how the crop lies in the photo.
         notes: sentences to show.
         synthetic: whether the generator made it.
@@ -164,6 +165,7 @@ class Picture:
     upload_bytes: int = 0
     faces: list[Face] = field(default_factory=list)
     face: int = 0
+    picker: str = ""
     alignment: Alignment | None = None
     notes: tuple[str, ...] = ()
     synthetic: bool = False
@@ -172,7 +174,10 @@ class Picture:
 
 @dataclass
 class Session:
-    """One visitor: a picture, its bitstream, and what is on the screen."""
+    """One visitor: a picture, its bitstream, and what is on the screen.
+
+    ``strip`` and ``film`` say of what these are: the direction that varies, its name, and the other strengths.
+    """
 
     folder: Folder = field(default_factory=Folder)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -190,6 +195,8 @@ class Session:
     strengths: dict = field(default_factory=dict)
     foreign: object | None = None
     foreign_file: Path | None = None
+    strip: tuple = ()
+    film: tuple = ()
     compared: tuple | None = None
     used: float = field(default_factory=time.monotonic)
 
@@ -199,7 +206,7 @@ class Session:
         self.previews.clear()
         self.restored.clear()
         self.full_received, self.full_edit, self.edited, self.compared = None, (), None, None
-        self.strengths = {}
+        self.strengths, self.strip, self.film = {}, (), ()
 
     def close(self) -> None:
         """Delete the session's files, the uploaded ones too."""
