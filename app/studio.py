@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from app import comparison, examples, memory
+from app import cards, comparison, examples, memory
 from app.gpu import lent, on_gpu
 from app.session import Picture, Session
 from hsc import alignment, bitstream, compare, images
@@ -112,6 +112,7 @@ class Studio:
             len(data),
             faces,
             face or 0,
+            cards.face_picker(photo, faces, face or 0),
             aligned,
             aligned.notes,
             description="the face in your photo",
@@ -125,8 +126,9 @@ class Studio:
         """
         photo = reopen(picture)
         crop, aligned = alignment.align(photo, face, faces=picture.faces)
+        picker = cards.face_picker(photo, picture.faces, face)
         return replace(
-            picture, crop=crop, digest=digest(crop), face=face, alignment=aligned, notes=aligned.notes
+            picture, crop=crop, digest=digest(crop), face=face, picker=picker, alignment=aligned, notes=aligned.notes
         )
 
     def example(self, index: int) -> Picture:

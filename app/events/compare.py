@@ -30,6 +30,8 @@ class CompareEvents(Handlers):
         ui, session = self.ui, self._session(request)
         picture, data = session.picture, session.data
         if picture is None:
+            text = "The page was idle for too long: choose a face in the first step again."
+            yield {ui.grid: cards.empty("There is no face any more", text)}
             return
         if picture.crop is None:
             text = (

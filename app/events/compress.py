@@ -6,11 +6,12 @@ from pathlib import Path
 
 import gradio as gr
 
+import directions
 from app import cards, editing, plots
 from app.events.common import clicked, designed, refuse
 from app.events.edit import EditEvents
 from app.session import Picture, Session
-from app.studio import SMALLEST_FILE, reopen
+from app.studio import SMALLEST_FILE
 from hsc import bitstream
 from hsc.errors import HSCError
 
@@ -86,9 +87,9 @@ class CompressEvents(EditEvents):
         """The received-bytes slider moves."""
         session = self._session(request)
         with session.lock:
-            size = round(received)
-            if session.picture is None or size == session.full_received:
-                return gr.skip()  # let go already: the large picture is on its way, or there
+            if session.picture is None:
+                return gr.skip()  # said when the slider is let go
+            size = self._within(session, received)
             layers, semantics = self.studio.prefix(session, size)
             path = session.restored.get(layers) or session.previews.get(layers)
             if path is None or not path.exists():
@@ -109,9 +110,8 @@ class CompressEvents(EditEvents):
         """The received-bytes slider was let go."""
         session = self._session(request)
         with session.lock:
-            if session.picture is None:
-                return gr.skip()
-            return self._received(session, round(received))
+            self._picture(session)
+            return self._received(session, self._within(session, received))
 
     def _show(self, session: Session, picture: Picture, max_bytes: float, data: bytes | None = None) -> dict:
         """A picture in all three steps: encode it, restore it, start editing from zero."""
@@ -123,6 +123,9 @@ class CompressEvents(EditEvents):
         else:
             edits = self.studio.codec.parse(data).edits
             data = bitstream.strip_edits(data) if edits else data
+        # All that may refuse the file or its edits comes first: the session keeps its face then.
+        strengths = editing.stored(edits)
+        directions.combine(strengths)
         if session.picture is not None and session.picture.upload != picture.upload:
             session.folder.drop(session.picture.upload)
         if session.picture is not picture:
@@ -131,7 +134,6 @@ class CompressEvents(EditEvents):
         session.forget_bitstream()
         session.file = session.folder.data(data, "face.hsc")
         whole = self.studio.whole(session)
-        strengths = editing.stored(edits)
         view = self._received(session, len(data)) | {
             self.ui.received: {
                 "value": len(data),
@@ -141,7 +143,7 @@ class CompressEvents(EditEvents):
                 ],
             },
             self.ui.notes: cards.notes([*picture.notes, *enough]),
-            self.ui.faces: self._faces(picture),
+            self.ui.faces: picture.picker,
             self.ui.file: gr.DownloadButton(
                 value=str(session.file),
                 label=f"Download .hsc, {cards.amount(len(data))}",
@@ -150,17 +152,29 @@ class CompressEvents(EditEvents):
             self.ui.grid: cards.empty("Not compared yet", "Open this step and the codecs start to work."),
             self.ui.table: "",
             self.ui.plot: gr.Plot(value=None, visible=False),
+            self.ui.metric: gr.Radio(visible=False),
             self.ui.strip: "",
             self.ui.pasted: gr.Image(value=None, visible=False),
             self.ui.video: gr.Video(value=None, visible=False),
             self.ui.paste: gr.Button(visible=picture.alignment is not None),
         }
         for name, slider in self.ui.sliders.items():
-            view[slider] = strengths.get(name, 0.0)
+            view[slider] = self._reaching(name, strengths.get(name, 0.0))
         view[self.ui.own_strength] = 0.0
         view |= self._edited(session, strengths)
         session.full_edit = self._key([*(strengths.get(name, 0.0) for name in self.ui.sliders), 0.0])
         return view
+
+    @staticmethod
+    def _reaching(name: str, strength: float) -> dict:
+        """A slider at a strength; a file may hold one that is beyond what the slider offers."""
+        low, high = editing.reach(directions.load(name))
+        return {"value": strength, "min": min(low, strength), "max": max(high, strength)}
+
+    @staticmethod
+    def _within(session: Session, received: float) -> int:
+        """Bytes received, of this file: the slider may still be at the last one's end."""
+        return min(max(0, round(received)), len(session.data))
 
     def _received(self, session: Session, size: int) -> dict:
         """The large picture of a prefix, and everything that says how long it is."""
@@ -201,9 +215,3 @@ class CompressEvents(EditEvents):
 
     def _byte_map(self, session: Session, size: int) -> str:
         return cards.byte_map(session.data, self.studio.whole(session), size)
-
-    @staticmethod
-    def _faces(picture: Picture) -> str:
-        return (
-            cards.face_picker(reopen(picture), picture.faces, picture.face) if len(picture.faces) > 1 else ""
-        )
