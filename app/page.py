@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import gradio as gr
@@ -227,6 +228,7 @@ def _edit(ui: SimpleNamespace) -> None:
 
 
 def _compare(ui: SimpleNamespace) -> None:
+    ui.working = gr.HTML("", apply_default_css=False, elem_id="working")
     ui.grid = zoom_grid(
         cards.empty("Not compared yet", "Choose a face in the first step, then come back here."),
         elem_id="grid",
@@ -271,7 +273,8 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
     edit_results = [*edit_view, ui.pasted, ui.strip, ui.video]
     staged = {**model, "show_progress_on": [ui.stage]}
 
-    demo.load(events.start, [ui.bytes], [*everything, ui.examples], **staged)
+    opened = demo.load(events.start, [ui.bytes], [*everything, ui.examples], **staged)
+    opened.failure(None, None, [ui.numbers], js=f"() => {json.dumps(cards.busy())}", api_visibility="private")
     for source in (ui.photo, ui.bitstream):
         source.upload(events.open_upload, [source, ui.bytes], [*everything, ui.photo], **staged)
         source.upload(None, js="() => window.hscUnpress('examples')", api_visibility="private")
@@ -311,7 +314,7 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
         concurrency_id="compare",
         concurrency_limit=1,
         trigger_mode="always_last",
-        show_progress="hidden",
+        show_progress_on=[ui.working],
         api_visibility="private",
     )
     ui.metric.input(events.pick_metric, [ui.metric], [ui.plot], queue=False, api_visibility="private")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class CompareEvents(Handlers):
         text = "One comparison runs at a time. The pictures appear here one by one."
         return {self.ui.grid: cards.empty("Waiting for its turn", text)}
 
-    def compare(self, request: gr.Request) -> Iterator[dict]:
+    def compare(self, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[dict]:
         """The Compare step was opened: ask every codec, and show what each gives as it comes."""
         ui, session = self.ui, self._session(request)
         picture, data = session.picture, session.data
@@ -47,7 +47,7 @@ class CompareEvents(Handlers):
         if session.compared is not None:
             return
         try:
-            yield from self._compare(session, picture, data)
+            yield from self._compare(session, picture, data, progress)
         except HSCError as error:
             refuse(error)
         except Exception:
@@ -56,8 +56,11 @@ class CompareEvents(Handlers):
         finally:
             memory.release()
 
-    def _compare(self, session: Session, picture: Picture, data: bytes) -> Iterator[dict]:
+    def _compare(
+        self, session: Session, picture: Picture, data: bytes, progress: Callable[..., object]
+    ) -> Iterator[dict]:
         ui = self.ui
+        progress(0, "Getting ready")
         yield {ui.grid: cards.empty("The codecs are getting ready", "Their pictures appear here one by one.")}
         chosen = [comparison.CurrentFile(self.studio.codec, data), *self.studio.rivals]
         names = comparison.working(chosen)
@@ -66,6 +69,7 @@ class CompareEvents(Handlers):
             if session.data is not data:
                 return  # another face meanwhile
             original = self._left(session)
+        progress((0, len(names)), f"Asking {next(iter(names.values()))}", unit="codecs")
         yield {ui.grid: comparison.grid(original, [], {}, list(names.values())), ui.table: ""}
         for results in comparison.run(picture.crop, chosen, len(data), self.studio.judge):
             if session.data is not data:
@@ -76,6 +80,7 @@ class CompareEvents(Handlers):
                     pictures[result.codec] = session.folder.png(result.restored, result.codec, note)
             done = {result.codec for result in results}
             waiting = [name for key, name in names.items() if key not in done]
+            progress((len(names) - len(waiting), len(names)), f"Asking {waiting[0]}" if waiting else "Measuring", unit="codecs")
             yield {
                 ui.grid: comparison.grid(original, results, pictures, waiting),
                 ui.table: comparison.table(results),

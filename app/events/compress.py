@@ -20,10 +20,11 @@ class CompressEvents(EditEvents):
     """Handlers of the first step; a new face starts the Edit step anew."""
 
     @designed
-    def start(self, request: gr.Request, max_bytes: float) -> dict:
+    def start(self, request: gr.Request, max_bytes: float, progress: gr.Progress = gr.Progress()) -> dict:
         """A page was opened: show the first example, so that there is something to play with."""
         if not self.studio.examples:
             return gr.skip()
+        progress(0.3, "Compressing")
         session = self._session(request)
         with session.lock:
             return self._show(session, self.studio.example(0), max_bytes) | {
@@ -56,16 +57,22 @@ class CompressEvents(EditEvents):
                 session.folder.drop(own)
 
     @designed
-    def pick_example(self, request: gr.Request, max_bytes: float, event: gr.EventData) -> dict:
+    def pick_example(
+        self, request: gr.Request, max_bytes: float, event: gr.EventData, progress: gr.Progress = gr.Progress()
+    ) -> dict:
         """An example was clicked."""
+        progress(0.3, "Compressing")
         session = self._session(request)
         with session.lock:
             picture = self.studio.example(round(clicked(event)))
             return self._show(session, picture, max_bytes) | {self.ui.photo: None}
 
     @designed
-    def pick_face(self, request: gr.Request, max_bytes: float, event: gr.EventData) -> dict:
+    def pick_face(
+        self, request: gr.Request, max_bytes: float, event: gr.EventData, progress: gr.Progress = gr.Progress()
+    ) -> dict:
         """Another face of the photo was clicked."""
+        progress(0.2, "Compressing")
         session = self._session(request)
         with session.lock:
             picture = self.studio.pick_face(self._picture(session), round(clicked(event)))

@@ -52,6 +52,7 @@
       }));
       marks.hidden = !(o.marks || []).length;
       if (o.tested) {
+        tested.parentElement.classList.add("bounded");
         tested.style.left = 100 * toShare(o.tested[0], o) + "%";
         tested.style.width = 100 * (toShare(o.tested[1], o) - toShare(o.tested[0], o)) + "%";
         tested.title = `Tested from ${o.tested[0]} to ${o.tested[1]}`;
@@ -258,11 +259,20 @@
     say();
   };
 
+  // A chart says what it shows in the metadata of its layout.
+  const nameChart = (chart) => {
+    const label = chart.layout && chart.layout.meta && chart.layout.meta.label;
+    if (!label || chart.getAttribute("aria-label") === label) return;
+    chart.setAttribute("role", "img");
+    chart.setAttribute("aria-label", label);
+  };
+
   const start = () => {
     let waiting = false;
     const dress = () => {
       waiting = false;
       document.querySelectorAll(".stage").forEach(dressDivider);
+      document.querySelectorAll(".js-plotly-plot").forEach(nameChart);
     };
     new MutationObserver(() => {
       if (!waiting) { waiting = true; requestAnimationFrame(dress); }
