@@ -196,7 +196,11 @@ def _edit(ui: SimpleNamespace) -> None:
                     "(18, 512) or (1, 9216), up to 1 MB."
                 )
                 ui.own_file = gr.File(
-                    label="Direction file", file_types=[".npy", ".pt"], type="filepath", height=110
+                    label="Direction file",
+                    file_types=[".npy", ".pt"],
+                    type="filepath",
+                    height=110,
+                    elem_id="own-file",
                 )
                 with gr.Row():
                     ui.own_first = gr.Number(
@@ -295,7 +299,7 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
             events.own_direction, [ui.own_file, *own_binding], [ui.own_strength, ui.own_file], **model
         ),
         ui.own_file.clear(events.drop_direction, None, [ui.own_strength], **light),
-        *(field.change(events.bind_direction, own_binding, None, **light) for field in own_binding),
+        *(field.change(events.bind_direction, own_binding, [ui.own_strength], **light) for field in own_binding),
     ]
     for move in moves:  # they move the sliders, or what the sliders mean
         move.then(events.edit, strengths, edit_results, **quiet)

@@ -80,7 +80,8 @@ class CompareEvents(Handlers):
                     pictures[result.codec] = session.folder.png(result.restored, result.codec, note)
             done = {result.codec for result in results}
             waiting = [name for key, name in names.items() if key not in done]
-            progress((len(names) - len(waiting), len(names)), f"Asking {waiting[0]}" if waiting else "Measuring", unit="codecs")
+            now = f"Asking {waiting[0]}" if waiting else "Measuring"
+            progress((len(names) - len(waiting), len(names)), now, unit="codecs")
             yield {
                 ui.grid: comparison.grid(original, results, pictures, waiting),
                 ui.table: comparison.table(results),
