@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 if not __package__:  # run as a file, by its path: its folder must not stand in for the packages beside it
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -26,7 +27,7 @@ from hsc.errors import HSCError
 def main(host: str | None, port: int | None, mcp: bool, in_browser: bool) -> None:
     """Start HSC Studio: compress a face, edit its bitstream, compare it with other codecs."""
     if mcp and importlib.util.find_spec("mcp") is None:
-        sys.exit(f"error: --mcp needs one more package: {sys.executable} -m pip install 'mcp>=1.21,<2'")
+        _refuse(f"--mcp needs one more package: {sys.executable} -m pip install 'mcp>=1.21,<2'")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     keep_memory()
     from app import launch, memory
@@ -35,15 +36,18 @@ def main(host: str | None, port: int | None, mcp: bool, in_browser: bool) -> Non
     memory.share_heaps()
 
     print("Loading the codec ...", file=sys.stderr, flush=True)
-    studio = Studio()
     try:
+        studio = Studio()
         studio.warm_up()
-    except HSCError as error:
-        sys.exit(f"error: {error}")
-    try:
         launch.start(studio, server_name=host, server_port=port, mcp_server=mcp or None, inbrowser=in_browser)
-    except OSError as error:
-        sys.exit(f"error: {error}")
+    except (HSCError, OSError) as error:
+        _refuse(str(error))
+
+
+def _refuse(reason: str) -> NoReturn:
+    """Say in one sentence why the app cannot start, and end with exit code 2."""
+    print(f"error: {reason}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ its path with curl. Nothing is remembered between calls.
 
 # Annotations are evaluated here: Gradio reads the types of results from the functions themselves.
 import functools
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from hsc import bitstream, metrics
 from hsc.codec import SIZES, Semantics
 from hsc.compare import Result
 from hsc.errors import HSCError, ImageError
+
+log = logging.getLogger(__name__)
 
 
 def register(studio: Studio, sessions: Sessions) -> None:
@@ -87,6 +90,8 @@ def register(studio: Studio, sessions: Sessions) -> None:
         Returns:
             The edited picture as PNG, and the .hsc file with the edits stored in it.
         """
+        if not isinstance(strengths, dict):
+            raise HSCError('strengths must be an object of names and numbers, such as {"smile": 0.8}.')
         data = bitstream.strip_edits(_file(file))
         moved = editing.move(studio.codec, studio.codec.parse(data), strengths)
         picture, folder = _render(studio, moved, size), Folder(sessions.files)
@@ -138,6 +143,9 @@ def _told(endpoint: Callable) -> Callable:
         except (TypeError, ValueError) as error:
             said = messages.sentence(f"An argument is wrong: {error}")
             raise gr.Error(said, print_exception=False) from error
+        except Exception as error:
+            log.exception("%s failed", endpoint.__name__)
+            raise gr.Error(messages.BROKEN, print_exception=False) from error
         finally:
             memory.release()
 

@@ -83,8 +83,17 @@ def byte_map(data: bytes, semantics: Semantics, received: int) -> str:
     return (
         f'<figure class="bytemap"><img src="{url}" width="{columns}" height="{rows}" alt="The'
         f' {len(data)} bytes of the file, one cell each, {received} of them received">'
-        "<figcaption>This is the whole file, a cell for each"
-        f" byte.</figcaption></figure>"
+        "<figcaption>This is the whole file, a cell for each byte."
+        f'<ul class="legend">{_swatches()}</ul></figcaption></figure>'
+    )
+
+
+def _swatches() -> str:
+    """What the three colours of the byte map stand for."""
+    kinds = ("header", "meaning S", "detail F")
+    return "".join(
+        f'<li><i style="background:{layer_colour(index)}" aria-hidden="true"></i>{kind}</li>'
+        for index, kind in enumerate(kinds)
     )
 
 
@@ -106,6 +115,14 @@ def notes(lines: Sequence[str]) -> str:
 def empty(title: str, text: str) -> str:
     """What a place says while it has nothing to show."""
     return f'<div class="empty"><h3>{escape(title)}</h3><p>{escape(text)}</p></div>'
+
+
+def busy() -> str:
+    """What a page says that found no place in the queue."""
+    return (
+        '<div class="empty" role="alert"><h3>Many visitors are here right now</h3><p>There was no free place for this'
+        ' page.</p><button type="button" class="retry" onclick="location.reload()">Try again</button></div>'
+    )
 
 
 def example_strip(examples: Sequence[Example], chosen: int | None = None) -> str:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import directions
-from directions import Direction
+from directions import LIMIT, Direction
 from hsc import bitstream
 from hsc.codec import Codec, Semantics
 from hsc.errors import DirectionError
 
 FIRST = ("smile", "eyeglasses", "makeup")
 """Shown before all others."""
-FILMSTRIP = (-1.0, -0.66, -0.33, 0.0, 0.33, 0.66, 1.0)
+FILMSTRIP = 7
+"""Pictures of a strip."""
 OWN = "own"
 """Stands for the visitor's own direction where a name is expected."""
+OWN_RANGE = (-3.0, 3.0)
+"""Of its slider: nobody tested how far it may go."""
+MARGIN = 0.1
+"""Share of its tested range by which a slider goes further, on each side."""
 FILM_FRAMES = 36
 
 
@@ -24,6 +30,31 @@ def shipped() -> list[Direction]:
     names = directions.names()
     ordered = [name for name in FIRST if name in names] + [name for name in names if name not in FIRST]
     return [directions.load(name) for name in ordered]
+
+
+def reach(direction: Direction) -> tuple[float, float]:
+    """Ends of a direction's slider: the range that was tested, and little more."""
+    low, high = (round((1 + MARGIN) * end, 2) for end in direction.range)
+    return max(low, -LIMIT), min(high, LIMIT - 0.01)
+
+
+def span(key: str | Direction) -> tuple[float, float]:
+    """From where to where a filmstrip and a film of a direction go: over what was tested, no further."""
+    return directions.load(key).range if isinstance(key, str) else (-1.0, 1.0)
+
+
+def frames(ends: tuple[float, float]) -> list[float]:
+    """Strengths of a filmstrip from end to end, 0 among them."""
+    low, high = ends
+    if not low or not high:
+        return [round(low + index * (high - low) / (FILMSTRIP - 1), 2) for index in range(FILMSTRIP)]
+    below = min(max(1, round((FILMSTRIP - 1) * -low / (high - low))), FILMSTRIP - 2)
+    above = FILMSTRIP - 1 - below
+    return [
+        *(round(low * (below - index) / below, 2) for index in range(below)),
+        0.0,
+        *(round(high * (index + 1) / above, 2) for index in range(above)),
+    ]
 
 
 def label(name: str, foreign: Direction | None = None) -> str:
@@ -74,13 +105,14 @@ def with_edits(data: bytes, strengths: Mapping[str | Direction, float]) -> bytes
     return bitstream.append_edits(data, directions.to_ids(strengths))
 
 
-def foreign(path: Path, first: int, last: int, scale: float) -> Direction:
+def foreign(path: Path, first: float, last: float, scale: float) -> Direction:
     """A visitor's direction, bound to a range of layers.
 
     Raises:
         DirectionError: the file or the binding is refused, with the reason.
     """
     if first > last:
-        raise DirectionError(f"The first layer, {first}, comes after the last, {last}.")
-    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in path.stem.lower())[:40] or "direction"
-    return directions.load_foreign(path, name, tuple(range(first, last + 1)), (-3.0, 3.0), float(scale))
+        raise DirectionError(f"The first layer, {first:g}, comes after the last, {last:g}.")
+    name = re.sub(r"[^a-z0-9]+", "_", path.stem.lower())[:40].strip("_") or "direction"
+    layers = tuple(range(int(first), int(last) + 1))
+    return directions.load_foreign(path, name, layers, OWN_RANGE, float(scale))

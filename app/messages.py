@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+BROKEN = "Something went wrong on our side; please try again."
 _FOLDERS = re.compile(r"(?<![\w:/])~?(?:/[\w.~+-]+)+/(?=[\w.-])")
 
 

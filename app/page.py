@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import gradio as gr
@@ -11,7 +12,6 @@ from app.controls import PhotoInput, RangeInput, choices, stage, zoom_grid
 from app.events import MODEL, Events
 from app.session import LIFETIME, Sessions
 from app.studio import DEFAULT_BYTES, MAX_BYTES, Studio
-from directions import LIMIT
 from hsc import report
 from hsc.errors import HSCError
 
@@ -29,8 +29,8 @@ _HEADER = """
 _FOOTER = """
 <footer class="colophon">
   <p><strong>Nothing is kept.</strong> Your photo stays in this session’s memory and temporary folder, and is
-  deleted when you close the page, at the latest after an hour. Its location and camera data are dropped at
-  once; nothing is sent anywhere else.</p>
+  deleted when you close the page, at the latest an hour after you last used it. Its location and camera data
+  are dropped at once; nothing is sent anywhere else.</p>
   <p><strong>Restored and edited faces are synthetic.</strong> Details are invented by a generator; every
   exported PNG says so in its metadata. Do not use them to identify anyone, or to deceive.</p>
 </footer>"""
@@ -135,21 +135,17 @@ def _edit(ui: SimpleNamespace) -> None:
             ui.sliders = {}
             if shipped:
                 gr.HTML(
-                    '<p class="range-hint">Within the stronger part of a track an edit was tested.'
-                    " Double-click to go back to zero.</p>",
+                    '<p class="range-hint">Thick part: tested range. Double-click: back to 0.</p>',
                     apply_default_css=False,
                 )
             for direction in shipped:
-                low, high = direction.range
-                reach = min(round(1.25 * max(-low, high), 2), LIMIT)
                 ui.sliders[direction.name] = RangeInput(
                     direction.label,
-                    -reach,
-                    reach,
+                    *editing.reach(direction),
                     0.0,
                     0.01,
                     home=0.0,
-                    tested=(low, high),
+                    tested=direction.range,
                     signed=True,
                     elem_id=f"direction-{direction.name}",
                     elem_classes=["direction"],
@@ -162,8 +158,7 @@ def _edit(ui: SimpleNamespace) -> None:
                 gr.HTML(cards.empty("There are no editing directions yet", text), apply_default_css=False)
             ui.own_strength = RangeInput(
                 "Your own direction",
-                -3.0,
-                3.0,
+                *editing.OWN_RANGE,
                 0.0,
                 0.01,
                 home=0.0,
@@ -180,7 +175,7 @@ def _edit(ui: SimpleNamespace) -> None:
                 ui.subject = gr.Dropdown(
                     subjects,
                     value=subjects[0][1],
-                    label="One direction from −1 to 1",
+                    label="One direction over its tested range",
                     container=True,
                     elem_id="subject",
                 )
@@ -201,7 +196,11 @@ def _edit(ui: SimpleNamespace) -> None:
                     "(18, 512) or (1, 9216), up to 1 MB."
                 )
                 ui.own_file = gr.File(
-                    label="Direction file", file_types=[".npy", ".pt"], type="filepath", height=110
+                    label="Direction file",
+                    file_types=[".npy", ".pt"],
+                    type="filepath",
+                    height=110,
+                    elem_id="own-file",
                 )
                 with gr.Row():
                     ui.own_first = gr.Number(
@@ -233,6 +232,7 @@ def _edit(ui: SimpleNamespace) -> None:
 
 
 def _compare(ui: SimpleNamespace) -> None:
+    ui.working = gr.HTML("", apply_default_css=False, elem_id="working")
     ui.grid = zoom_grid(
         cards.empty("Not compared yet", "Choose a face in the first step, then come back here."),
         elem_id="grid",
@@ -260,6 +260,7 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
         ui.grid,
         ui.table,
         ui.plot,
+        ui.metric,
         ui.strip,
         ui.pasted,
         ui.video,
@@ -272,11 +273,14 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
         "api_visibility": "private",
     }
     quiet = {**model, "show_progress": "hidden"}
+    light = {"queue": False, "api_visibility": "private"}
+    edit_results = [*edit_view, ui.pasted, ui.strip, ui.video]
     staged = {**model, "show_progress_on": [ui.stage]}
 
-    demo.load(events.start, [ui.bytes], [*everything, ui.examples], **staged)
+    opened = demo.load(events.start, [ui.bytes], [*everything, ui.examples], **staged)
+    opened.failure(None, None, [ui.numbers], js=f"() => {json.dumps(cards.busy())}", api_visibility="private")
     for source in (ui.photo, ui.bitstream):
-        source.upload(events.open_upload, [source, ui.bytes], everything, **staged)
+        source.upload(events.open_upload, [source, ui.bytes], [*everything, ui.photo], **staged)
         source.upload(None, js="() => window.hscUnpress('examples')", api_visibility="private")
     ui.examples.select(events.pick_example, [ui.bytes], [*everything, ui.photo], **staged)
     ui.faces.select(events.pick_face, [ui.bytes], everything, **staged)
@@ -286,20 +290,21 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
 
     for slider in strengths:
         slider.input(events.edit_preview, strengths, [ui.edit_stage], **quiet)
-        slider.release(events.edit, strengths, [*edit_view, ui.pasted], **quiet)
-    ui.reset.click(
-        lambda: [0.0] * len(strengths), None, strengths, queue=False, api_visibility="private"
-    ).then(events.edit, strengths, [*edit_view, ui.pasted], **quiet)
+        slider.release(events.edit, strengths, edit_results, **quiet)
+    own_binding = [ui.own_first, ui.own_last, ui.own_scale]
+    moves = [
+        ui.reset.click(lambda: [0.0] * len(strengths), None, strengths, **light),
+        ui.strip.select(events.pick_frame, None, strengths, **light),
+        ui.own_file.upload(
+            events.own_direction, [ui.own_file, *own_binding], [ui.own_strength, ui.own_file], **model
+        ),
+        ui.own_file.clear(events.drop_direction, None, [ui.own_strength], **light),
+        *(field.change(events.bind_direction, own_binding, [ui.own_strength], **light) for field in own_binding),
+    ]
+    for move in moves:  # they move the sliders, or what the sliders mean
+        move.then(events.edit, strengths, edit_results, **quiet)
+    ui.subject.change(events.pick_subject, None, [ui.strip, ui.video], **light)
     ui.film.click(events.filmstrip, [ui.subject, *strengths], [ui.strip], **model)
-    ui.strip.select(events.pick_frame, [ui.subject], strengths, queue=False, api_visibility="private").then(
-        events.edit, strengths, [*edit_view, ui.pasted], **quiet
-    )
-    ui.own_file.upload(
-        events.own_direction,
-        [ui.own_file, ui.own_first, ui.own_last, ui.own_scale],
-        [ui.own_strength],
-        **model,
-    )
     ui.paste.click(events.paste, None, [ui.pasted], **model)
     ui.morph.click(events.morph, [ui.subject, *strengths], [ui.video], **model)
 
@@ -313,7 +318,7 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
         concurrency_id="compare",
         concurrency_limit=1,
         trigger_mode="always_last",
-        show_progress="hidden",
+        show_progress_on=[ui.working],
         api_visibility="private",
     )
     ui.metric.input(events.pick_metric, [ui.metric], [ui.plot], queue=False, api_visibility="private")

@@ -67,7 +67,8 @@ def layers(size: int, semantics: Semantics, received: int) -> Figure:
         hovertemplate="%{x}: %{y} bytes<extra></extra>",
     )
     figure = Figure([bar])
-    _style(figure, height=190)
+    listed = ", ".join(f"{name} {value}" for name, value in zip(names, values))
+    _style(figure, 190, f"Bar chart of the bytes of each layer: {listed}. {received} of {size} were received.")
     figure.update_xaxes(showgrid=False)
     figure.update_yaxes(visible=False)
     return figure
@@ -111,18 +112,22 @@ def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[
             "<extra></extra>",
         )
     title = figure.layout.yaxis.title.text
-    _style(figure, height=400)
+    listed = ", ".join(
+        f"{result.name} {result.bytes:,} bytes {result.metrics[metric]:.{decimals}f}" for result in shown
+    )
+    _style(figure, 400, f"Chart of {label} over bytes: {listed}.")
     figure.update_layout(legend={"orientation": "h", "y": -0.22}, showlegend=bool(benchmark))
     figure.update_xaxes(minor={"showgrid": False})
     figure.update_yaxes(title=title)
     return figure
 
 
-def _style(figure: Figure, height: int) -> None:
-    """What both charts share; text and lines get their colours from the stylesheet."""
+def _style(figure: Figure, height: int, label: str) -> None:
+    """What both charts share; text and lines get their colours from the stylesheet, the label is for screen readers."""
     axis = {"fixedrange": True, "gridcolor": "rgba(128,128,128,0.22)", "zeroline": False, "automargin": True}
     figure.update_layout(
         height=height,
+        meta={"label": label},
         margin={"l": 8, "r": 8, "t": 22, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         template="none",

@@ -6,6 +6,7 @@ files are deleted, when the page is closed or after an hour without a visit.
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import threading
@@ -20,19 +21,22 @@ from PIL import Image
 from hsc import images
 from hsc.alignment import Alignment, Face
 from hsc.codec import Semantics
-from hsc.errors import HSCError
+from hsc.errors import HSCError, ImageError
 
 LIFETIME = 3300
 """Seconds after which an idle session and its files go; the next sweep, a few minutes later, takes them."""
 _SWEEP = 240
 MAX_SESSIONS = 64
-_MAX_FILES = 48
+_KEPT = {"photo.png": 2}
+"""Files of a name that stay, the last ones: pasted photos are large."""
+_KEPT_OTHERS = 12
 
 
 class Folder:
     """Files of one session, where Gradio may serve them: an unguessable folder inside its cache.
 
-    Old files are deleted as new ones are written, so that an hour of sliding leaves a few megabytes.
+    Files push out older ones of the same name as they are written, so that an hour of sliding leaves a few
+    megabytes and takes nothing away that a page still shows or offers.
 
     Args:
         written: every file is entered here as well, for a cleaner to find those that were left behind.
@@ -43,7 +47,7 @@ class Folder:
 
         self._written = set() if written is None else written
         self.path = Path(get_upload_folder()) / "hsc" / secrets.token_urlsafe(24)
-        self._files: list[Path] = []
+        self._files: dict[str, list[Path]] = {}
         self._lock = threading.Lock()
         self._closed = False
 
@@ -69,35 +73,71 @@ class Folder:
         """Where another program may write a file of this name."""
         return self._new(name)
 
+    def copy(self, upload: Path, kind: str) -> Path:
+        """A copy of an uploaded file: Gradio stores uploads by content, so that its own may be another visitor's too.
+
+        Args:
+            upload: a file of any name.
+            kind: what it is; it is counted under this, for it may be called as one of ours.
+
+        Raises:
+            ImageError: it is gone.
+        """
+        path = self._new(upload.name, f"uploaded {kind}")
+        try:
+            shutil.copyfile(upload, path)
+        except OSError as error:
+            self.drop(path)
+            raise ImageError("The upload is no longer here; please choose the file again.") from error
+        return path
+
     def keep(self, *paths: Path | None) -> None:
-        """Count these as just written: they are still shown."""
+        """Count these as just written, for the cleaner as well: they are still shown."""
         with self._lock:
             for path in paths:
-                if path in self._files:
-                    self._files.remove(path)
-                    self._files.append(path)
+                for files in self._files.values():
+                    if path in files:
+                        files.remove(path)
+                        files.append(path)
+                        if path.exists():
+                            os.utime(path)
+
+    def drop(self, path: Path | None) -> None:
+        """Delete one file; does nothing where it is not of this folder."""
+        with self._lock:
+            for files in self._files.values():
+                if path in files:
+                    files.remove(path)
+                    self._remove(path)
+
+    def holds(self, path: Path | None) -> bool:
+        """Whether a file is of this folder, and there."""
+        return path is not None and self.path in path.parents and path.is_file()
 
     def delete(self) -> None:
         """Delete all files; no more can be written."""
         with self._lock:
             self._closed = True
-            self._written.difference_update(map(str, self._files))
+            self._written.difference_update(str(path) for files in self._files.values() for path in files)
             shutil.rmtree(self.path, ignore_errors=True)
 
-    def _new(self, name: str) -> Path:
+    def _new(self, name: str, kind: str | None = None) -> Path:
         # A folder of its own for every file keeps the name that a download gets.
         path = self.path / secrets.token_urlsafe(6) / name
         with self._lock:
             if self._closed:
                 raise HSCError("This visit is over: please reload the page.")
             path.parent.mkdir(parents=True)
-            self._files.append(path)
+            files = self._files.setdefault(kind or name, [])
+            files.append(path)
             self._written.add(str(path))
-            old, self._files = self._files[:-_MAX_FILES], self._files[-_MAX_FILES:]
-        for file in old:
-            self._written.discard(str(file))
-            shutil.rmtree(file.parent, ignore_errors=True)
+            while len(files) > _KEPT.get(kind or name, _KEPT_OTHERS):
+                self._remove(files.pop(0))
         return path
+
+    def _remove(self, path: Path) -> None:
+        self._written.discard(str(path))
+        shutil.rmtree(path.parent, ignore_errors=True)
 
 
 @dataclass
@@ -108,13 +148,13 @@ class Picture:
         title: what to call it: a file name, or an example's.
         crop: aligned face 1024 x 1024, or None when a bitstream was opened.
         digest: identifies the crop; encodings are cached under it.
-        upload: the uploaded file, for pasting back; None for examples and bitstreams.
+        upload: the photo's file, for pasting back; None for synthetic faces and bitstreams.
         upload_bytes: size of the upload, 0 where there is none.
         faces: all faces of the photo, largest first; face: the one in use.
+        picker: markup to choose among them, see :func:`app.cards.face_picker`.
         alignment: how the crop lies in the photo.
         notes: sentences to show.
         synthetic: whether the generator made it.
-        owned: whether the upload is the session's, to be deleted with it.
         description: for people who cannot see it.
     """
 
@@ -125,16 +165,19 @@ class Picture:
     upload_bytes: int = 0
     faces: list[Face] = field(default_factory=list)
     face: int = 0
+    picker: str = ""
     alignment: Alignment | None = None
     notes: tuple[str, ...] = ()
     synthetic: bool = False
-    owned: bool = True
     description: str = "a face"
 
 
 @dataclass
 class Session:
-    """One visitor: a picture, its bitstream, and what is on the screen."""
+    """One visitor: a picture, its bitstream, and what is on the screen.
+
+    ``strip`` and ``film`` say of what these are: the direction that varies, its name, and the other strengths.
+    """
 
     folder: Folder = field(default_factory=Folder)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -145,10 +188,15 @@ class Session:
     previews: dict[int, Path] = field(default_factory=dict)
     restored: dict[int, Path] = field(default_factory=dict)
     left: Path | None = None
+    file: Path | None = None
     full_received: int | None = None
     full_edit: tuple = ()
     edited: Path | None = None
+    strengths: dict = field(default_factory=dict)
     foreign: object | None = None
+    foreign_file: Path | None = None
+    strip: tuple = ()
+    film: tuple = ()
     compared: tuple | None = None
     used: float = field(default_factory=time.monotonic)
 
@@ -158,16 +206,11 @@ class Session:
         self.previews.clear()
         self.restored.clear()
         self.full_received, self.full_edit, self.edited, self.compared = None, (), None, None
+        self.strengths, self.strip, self.film = {}, (), ()
 
     def close(self) -> None:
-        """Delete the session's files and its upload."""
+        """Delete the session's files, the uploaded ones too."""
         self.folder.delete()
-        self.forget_upload()
-
-    def forget_upload(self) -> None:
-        """Delete the file that was uploaded."""
-        if self.picture is not None and self.picture.upload is not None and self.picture.owned:
-            self.picture.upload.unlink(missing_ok=True)
 
 
 class Written(set):
@@ -234,11 +277,6 @@ class Sessions:
             session = self._sessions.pop(key, None)
         if session is not None:
             session.close()
-
-    def close_all(self) -> None:
-        """Forget everybody."""
-        for key in list(self._sessions):
-            self.close(key)
 
     def __len__(self) -> int:
         return len(self._sessions)

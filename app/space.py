@@ -15,7 +15,7 @@ _FOLDERS = {
     "hsc": (".py", ".md"),
     "directions": (".py", ".npy", ".json"),
     "assets/weights": (".safetensors", ".md"),
-    "assets/examples": (".jpg", ".png", ".json"),
+    "assets/examples": (".jpg", ".png", ".json", ".hsc"),
     "assets/benchmark": (".json", ".md"),
     "assets/screenshots": (".png", ".jpg"),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from app import comparison, examples
+from app import cards, comparison, examples, memory
 from app.gpu import lent, on_gpu
 from app.session import Picture, Session
 from hsc import alignment, bitstream, compare, images
@@ -26,6 +26,8 @@ SMALLEST_FILE = bitstream.file_bytes([])
 """A file without layers; a request for less is answered with no file, which decodes to the mean face."""
 MAX_UPLOAD = 20_000_000
 _KEPT_EXAMPLES = 64
+_EXAMPLE = "example-"
+"""Begins the digest of a prepared picture, whatever its pixels."""
 
 
 class Studio:
@@ -112,6 +114,7 @@ class Studio:
             len(data),
             faces,
             face or 0,
+            cards.face_picker(photo, faces, face or 0),
             aligned,
             aligned.notes,
             description="the face in your photo",
@@ -125,8 +128,9 @@ class Studio:
         """
         photo = reopen(picture)
         crop, aligned = alignment.align(photo, face, faces=picture.faces)
+        picker = cards.face_picker(photo, picture.faces, face)
         return replace(
-            picture, crop=crop, digest=digest(crop), face=face, alignment=aligned, notes=aligned.notes
+            picture, crop=crop, digest=digest(crop), face=face, picker=picker, alignment=aligned, notes=aligned.notes
         )
 
     def example(self, index: int) -> Picture:
@@ -136,9 +140,9 @@ class Studio:
         chosen = self.examples[index]
         if not chosen.synthetic:  # a whole photo, to be aligned like any other
             picture, _ = self.open(chosen.path)
-            return replace(picture, title=chosen.title, description=chosen.title, owned=False)
+            return replace(picture, title=chosen.title, digest=_EXAMPLE + chosen.name, description=chosen.title)
         crop = chosen.open()
-        return Picture(chosen.title, crop, f"example-{chosen.name}", synthetic=True, description=chosen.title)
+        return Picture(chosen.title, crop, _EXAMPLE + chosen.name, synthetic=True, description=chosen.title)
 
     # ------------------------------------------------------------------ coding
 
@@ -147,14 +151,27 @@ class Studio:
         if max_bytes < SMALLEST_FILE:
             return b""
         key = (picture.digest, max_bytes)
-        cache = self._examples if picture.digest.startswith("example-") else session.encodings
+        cache = self._examples if picture.digest.startswith(_EXAMPLE) else session.encodings
         if key not in cache:
-            cache[key] = self._encode(picture.crop, max_bytes)
+            cache[key] = self._prepared(picture, max_bytes) or self._encode(picture.crop, max_bytes)
             if len(self._examples) > _KEPT_EXAMPLES:
                 self._examples.popitem(last=False)
         return cache[key]
 
+    def _prepared(self, picture: Picture, max_bytes: int) -> bytes | None:
+        """An example's file of the default size, as it lies beside the picture; None for anything else."""
+        if max_bytes != DEFAULT_BYTES or not picture.digest.startswith(_EXAMPLE):
+            return None
+        name = picture.digest.removeprefix(_EXAMPLE)
+        try:
+            data = next(example.prepared for example in self.examples if example.name == name).read_bytes()
+            fits = len(data) <= max_bytes and self.codec.parse(data).complete
+        except (OSError, HSCError):  # not there, or of another model
+            return None
+        return data if fits else None
+
     def _encode_here(self, crop: Image.Image, max_bytes: int) -> bytes:
+        memory.release()  # encoding needs the most: what finding the face left behind goes first
         return self.codec.encode(crop, max_bytes=max_bytes)
 
     def _lent_encoder(self) -> Callable[[Image.Image, int], bytes]:

@@ -19,6 +19,11 @@ from hsc.errors import HSCError
 log = logging.getLogger(__name__)
 
 
+def refuse(error: HSCError) -> None:
+    """Say what a visitor can act on."""
+    gr.Warning(messages.sentence(error), title="That did not work", duration=8)
+
+
 def designed(method: Callable) -> Callable:
     """Show what a visitor can act on as one sentence, and never a traceback; the page stays as it was."""
 
@@ -27,12 +32,12 @@ def designed(method: Callable) -> Callable:
         try:
             return method(self, *arguments, **keywords)
         except HSCError as error:
-            gr.Warning(messages.sentence(error), title="That did not work", duration=8)
+            refuse(error)
         except gr.Error:
             raise
         except Exception:
             log.exception("%s failed", method.__name__)
-            gr.Warning("Something went wrong on our side; please try again.", title="Sorry", duration=8)
+            gr.Warning(messages.BROKEN, title="Sorry", duration=8)
         finally:
             memory.release()
         return gr.skip()
@@ -60,6 +65,15 @@ class Handlers:
         if session.picture is None:
             raise HSCError("The page was idle for too long and its face is gone; please choose one again.")
         return session.picture
+
+    def _left(self, session: Session) -> Path:
+        """The left picture of the first step: the original, or the mean face where a bitstream was opened."""
+        if session.left is None or not session.left.exists():
+            crop = session.picture.crop
+            left = crop or self.studio.codec.render(self.studio.codec.parse(b""))
+            note = "The aligned face as it was given." if crop else "The mean face of HSC: synthetic."
+            session.left = session.folder.png(left, "original" if crop else "mean-face", note)
+        return session.left
 
     def _restored(self, session: Session, size: int) -> Path:
         """The large picture of the first ``size`` bytes of the session's bitstream."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
 
-from app import cards, comparison, memory, messages, plots
-from app.events.common import Handlers, designed, log
+from app import cards, comparison, memory, plots
+from app.events.common import Handlers, designed, log, refuse
 from app.session import Picture, Session
 from hsc.errors import HSCError
 
@@ -25,11 +25,13 @@ class CompareEvents(Handlers):
         text = "One comparison runs at a time. The pictures appear here one by one."
         return {self.ui.grid: cards.empty("Waiting for its turn", text)}
 
-    def compare(self, request: gr.Request) -> Iterator[dict]:
+    def compare(self, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[dict]:
         """The Compare step was opened: ask every codec, and show what each gives as it comes."""
         ui, session = self.ui, self._session(request)
         picture, data = session.picture, session.data
         if picture is None:
+            text = "The page was idle for too long: choose a face in the first step again."
+            yield {ui.grid: cards.empty("There is no face any more", text)}
             return
         if picture.crop is None:
             text = (
@@ -45,22 +47,29 @@ class CompareEvents(Handlers):
         if session.compared is not None:
             return
         try:
-            yield from self._compare(session, picture, data)
+            yield from self._compare(session, picture, data, progress)
         except HSCError as error:
-            gr.Warning(messages.sentence(error), title="That did not work", duration=8)
+            refuse(error)
         except Exception:
             log.exception("compare failed")
             gr.Warning("The comparison broke off; please open this step again.", title="Sorry", duration=8)
         finally:
             memory.release()
 
-    def _compare(self, session: Session, picture: Picture, data: bytes) -> Iterator[dict]:
+    def _compare(
+        self, session: Session, picture: Picture, data: bytes, progress: Callable[..., object]
+    ) -> Iterator[dict]:
         ui = self.ui
+        progress(0, "Getting ready")
         yield {ui.grid: cards.empty("The codecs are getting ready", "Their pictures appear here one by one.")}
         chosen = [comparison.CurrentFile(self.studio.codec, data), *self.studio.rivals]
         names = comparison.working(chosen)
         pictures: dict[str, Path] = {}
-        original = session.folder.png(picture.crop, "original", "The aligned face as it was given.")
+        with session.lock:
+            if session.data is not data:
+                return  # another face meanwhile
+            original = self._left(session)
+        progress((0, len(names)), f"Asking {next(iter(names.values()))}", unit="codecs")
         yield {ui.grid: comparison.grid(original, [], {}, list(names.values())), ui.table: ""}
         for results in comparison.run(picture.crop, chosen, len(data), self.studio.judge):
             if session.data is not data:
@@ -71,6 +80,8 @@ class CompareEvents(Handlers):
                     pictures[result.codec] = session.folder.png(result.restored, result.codec, note)
             done = {result.codec for result in results}
             waiting = [name for key, name in names.items() if key not in done]
+            now = f"Asking {waiting[0]}" if waiting else "Measuring"
+            progress((len(names) - len(waiting), len(names)), now, unit="codecs")
             yield {
                 ui.grid: comparison.grid(original, results, pictures, waiting),
                 ui.table: comparison.table(results),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import gradio as gr
 
+import directions
 from app import cards, editing, plots
-from app.events.common import clicked, designed
+from app.events.common import clicked, designed, refuse
 from app.events.edit import EditEvents
 from app.session import Picture, Session
-from app.studio import SMALLEST_FILE, reopen
+from app.studio import SMALLEST_FILE
 from hsc import bitstream
 from hsc.errors import HSCError
 
@@ -19,10 +20,11 @@ class CompressEvents(EditEvents):
     """Handlers of the first step; a new face starts the Edit step anew."""
 
     @designed
-    def start(self, request: gr.Request, max_bytes: float) -> dict:
+    def start(self, request: gr.Request, max_bytes: float, progress: gr.Progress = gr.Progress()) -> dict:
         """A page was opened: show the first example, so that there is something to play with."""
         if not self.studio.examples:
             return gr.skip()
+        progress(0.3, "Compressing")
         session = self._session(request)
         with session.lock:
             return self._show(session, self.studio.example(0), max_bytes) | {
@@ -37,23 +39,40 @@ class CompressEvents(EditEvents):
         if not path:
             return gr.skip()
         progress(0.1, "Looking for faces")
-        session = self._session(request)
-        picture, data = self.studio.open(Path(path))
-        progress(0.4, "Compressing")
-        with session.lock:
-            return self._show(session, picture, max_bytes, data)
+        session, own = self._session(request), None
+        try:
+            own = session.folder.copy(Path(path), "photo")
+            picture, data = self.studio.open(own)
+            progress(0.4, "Compressing")
+            with session.lock:
+                view = self._show(session, picture, max_bytes, data)
+                return view | {self.ui.photo: self._photo(session)}
+        except HSCError as error:
+            refuse(error)
+            return {self.ui.photo: self._photo(session)}
+        finally:
+            # Not before the page had time to show it: from now on it shows our copy.
+            Path(path).unlink(missing_ok=True)
+            if session.picture is None or session.picture.upload != own:
+                session.folder.drop(own)
 
     @designed
-    def pick_example(self, request: gr.Request, max_bytes: float, event: gr.EventData) -> dict:
+    def pick_example(
+        self, request: gr.Request, max_bytes: float, event: gr.EventData, progress: gr.Progress = gr.Progress()
+    ) -> dict:
         """An example was clicked."""
+        progress(0.3, "Compressing")
         session = self._session(request)
         with session.lock:
             picture = self.studio.example(round(clicked(event)))
             return self._show(session, picture, max_bytes) | {self.ui.photo: None}
 
     @designed
-    def pick_face(self, request: gr.Request, max_bytes: float, event: gr.EventData) -> dict:
+    def pick_face(
+        self, request: gr.Request, max_bytes: float, event: gr.EventData, progress: gr.Progress = gr.Progress()
+    ) -> dict:
         """Another face of the photo was clicked."""
+        progress(0.2, "Compressing")
         session = self._session(request)
         with session.lock:
             picture = self.studio.pick_face(self._picture(session), round(clicked(event)))
@@ -75,9 +94,9 @@ class CompressEvents(EditEvents):
         """The received-bytes slider moves."""
         session = self._session(request)
         with session.lock:
-            size = round(received)
-            if session.picture is None or size == session.full_received:
-                return gr.skip()  # let go already: the large picture is on its way, or there
+            if session.picture is None:
+                return gr.skip()  # said when the slider is let go
+            size = self._within(session, received)
             layers, semantics = self.studio.prefix(session, size)
             path = session.restored.get(layers) or session.previews.get(layers)
             if path is None or not path.exists():
@@ -87,7 +106,7 @@ class CompressEvents(EditEvents):
                 )
                 session.previews[layers] = path
             return {
-                self.ui.stage: (str(session.left), str(path)),
+                self.ui.stage: (str(self._left(session)), str(path)),
                 self.ui.caption: self._caption(session, size),
                 self.ui.numbers: self._numbers(session, size),
                 self.ui.bytemap: self._byte_map(session, size),
@@ -98,9 +117,8 @@ class CompressEvents(EditEvents):
         """The received-bytes slider was let go."""
         session = self._session(request)
         with session.lock:
-            if session.picture is None:
-                return gr.skip()
-            return self._received(session, round(received))
+            self._picture(session)
+            return self._received(session, self._within(session, received))
 
     def _show(self, session: Session, picture: Picture, max_bytes: float, data: bytes | None = None) -> dict:
         """A picture in all three steps: encode it, restore it, start editing from zero."""
@@ -112,18 +130,17 @@ class CompressEvents(EditEvents):
         else:
             edits = self.studio.codec.parse(data).edits
             data = bitstream.strip_edits(data) if edits else data
+        # All that may refuse the file or its edits comes first: the session keeps its face then.
+        strengths = editing.stored(edits)
+        directions.combine(strengths)
         if session.picture is not None and session.picture.upload != picture.upload:
-            session.forget_upload()
-        changed = session.picture is not picture
+            session.folder.drop(session.picture.upload)
+        if session.picture is not picture:
+            session.left = None
         session.picture, session.data = picture, data
         session.forget_bitstream()
-        if changed:
-            left = picture.crop or self.studio.codec.render(self.studio.codec.parse(b""))
-            note = "The aligned face as it was given." if picture.crop else "The mean face of HSC: synthetic."
-            session.left = session.folder.png(left, "original" if picture.crop else "mean-face", note)
-        session.folder.keep(session.left)
+        session.file = session.folder.data(data, "face.hsc")
         whole = self.studio.whole(session)
-        strengths = editing.stored(edits)
         view = self._received(session, len(data)) | {
             self.ui.received: {
                 "value": len(data),
@@ -133,40 +150,58 @@ class CompressEvents(EditEvents):
                 ],
             },
             self.ui.notes: cards.notes([*picture.notes, *enough]),
-            self.ui.faces: self._faces(picture),
+            self.ui.faces: picture.picker,
             self.ui.file: gr.DownloadButton(
-                value=str(session.folder.data(data, "face.hsc")),
+                value=str(session.file),
                 label=f"Download .hsc, {cards.amount(len(data))}",
                 interactive=bool(data),
             ),
             self.ui.grid: cards.empty("Not compared yet", "Open this step and the codecs start to work."),
             self.ui.table: "",
             self.ui.plot: gr.Plot(value=None, visible=False),
+            self.ui.metric: gr.Radio(visible=False),
             self.ui.strip: "",
             self.ui.pasted: gr.Image(value=None, visible=False),
             self.ui.video: gr.Video(value=None, visible=False),
             self.ui.paste: gr.Button(visible=picture.alignment is not None),
         }
         for name, slider in self.ui.sliders.items():
-            view[slider] = strengths.get(name, 0.0)
+            view[slider] = self._reaching(name, strengths.get(name, 0.0))
         view[self.ui.own_strength] = 0.0
         view |= self._edited(session, strengths)
         session.full_edit = self._key([*(strengths.get(name, 0.0) for name in self.ui.sliders), 0.0])
         return view
 
+    @staticmethod
+    def _reaching(name: str, strength: float) -> dict:
+        """A slider at a strength; a file may hold one that is beyond what the slider offers."""
+        low, high = editing.reach(directions.load(name))
+        return {"value": strength, "min": min(low, strength), "max": max(high, strength)}
+
+    @staticmethod
+    def _within(session: Session, received: float) -> int:
+        """Bytes received, of this file: the slider may still be at the last one's end."""
+        return min(max(0, round(received)), len(session.data))
+
     def _received(self, session: Session, size: int) -> dict:
         """The large picture of a prefix, and everything that says how long it is."""
         path = self._restored(session, size)
-        session.folder.keep(session.left, path)
+        self._keep_shown(session, path)
         session.full_received = size
         return {
-            self.ui.stage: (str(session.left), str(path)),
+            self.ui.stage: (str(self._left(session)), str(path)),
             self.ui.caption: self._caption(session, size),
             self.ui.numbers: self._numbers(session, size),
             self.ui.bytemap: self._byte_map(session, size),
             self.ui.layers: plots.layers(len(session.data), self.studio.whole(session), size),
             self.ui.restored: gr.DownloadButton(value=str(path), interactive=True),
         }
+
+    @staticmethod
+    def _photo(session: Session) -> str | None:
+        """What the place for a photo shows: the photo that the session works on, if it was uploaded."""
+        picture = session.picture
+        return str(picture.upload) if picture is not None and session.folder.holds(picture.upload) else None
 
     def _caption(self, session: Session, size: int) -> str:
         left = "Original" if session.picture.crop else "0 bytes: the mean face"
@@ -187,9 +222,3 @@ class CompressEvents(EditEvents):
 
     def _byte_map(self, session: Session, size: int) -> str:
         return cards.byte_map(session.data, self.studio.whole(session), size)
-
-    @staticmethod
-    def _faces(picture: Picture) -> str:
-        return (
-            cards.face_picker(reopen(picture), picture.faces, picture.face) if len(picture.faces) > 1 else ""
-        )

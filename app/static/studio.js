@@ -52,6 +52,7 @@
       }));
       marks.hidden = !(o.marks || []).length;
       if (o.tested) {
+        tested.parentElement.classList.add("bounded");
         tested.style.left = 100 * toShare(o.tested[0], o) + "%";
         tested.style.width = 100 * (toShare(o.tested[1], o) - toShare(o.tested[0], o)) + "%";
         tested.title = `Tested from ${o.tested[0]} to ${o.tested[1]}`;
@@ -59,6 +60,7 @@
     };
     const take = (payload) => {
       if (payload && typeof payload === "object") {
+        if ("min" in payload) o.min = payload.min;
         if ("max" in payload) o.max = payload.max;
         if ("marks" in payload) o.marks = payload.marks;
         value = payload.value;
@@ -115,7 +117,11 @@
       };
       timer = requestAnimationFrame(frame);
     });
-    watch("value", () => { if (!timer) take(props.value); });
+    watch("value", () => {
+      // While it plays, its own values come back; an end is only ever said by the server, with a new file.
+      if (props.value && typeof props.value === "object" && "max" in props.value) stop();
+      if (!timer) take(props.value);
+    });
     take(props.value);
   };
 
@@ -253,11 +259,20 @@
     say();
   };
 
+  // A chart says what it shows in the metadata of its layout.
+  const nameChart = (chart) => {
+    const label = chart.layout && chart.layout.meta && chart.layout.meta.label;
+    if (!label || chart.getAttribute("aria-label") === label) return;
+    chart.setAttribute("role", "img");
+    chart.setAttribute("aria-label", label);
+  };
+
   const start = () => {
     let waiting = false;
     const dress = () => {
       waiting = false;
       document.querySelectorAll(".stage").forEach(dressDivider);
+      document.querySelectorAll(".js-plotly-plot").forEach(nameChart);
     };
     new MutationObserver(() => {
       if (!waiting) { waiting = true; requestAnimationFrame(dress); }

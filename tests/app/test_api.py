@@ -7,12 +7,14 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
 import directions
+from app import api
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,21 @@ def test_edits_are_stored_in_the_file(client: Client, compressed) -> None:
 def test_a_strength_of_an_unknown_direction_is_refused(client: Client, compressed) -> None:
     with pytest.raises(AppError, match="no direction 'nose'"):
         client.predict(handle_file(str(compressed[0])), {"nose": 1.0}, 256, api_name="/edit")
+
+
+@pytest.mark.parametrize("strengths", [[1], "smile", 1, None])
+def test_strengths_that_are_no_object_are_refused_in_one_sentence(client: Client, compressed, strengths) -> None:
+    with pytest.raises(AppError, match="^strengths must be|^Strengths must be"):
+        client.predict(handle_file(str(compressed[0])), strengths, 256, api_name="/edit")
+
+
+def test_what_breaks_on_our_side_is_one_sentence(caplog) -> None:
+    def decode() -> None:
+        raise AttributeError("'list' object has no attribute 'items'")
+
+    with pytest.raises(gr.Error, match="^'Something went wrong on our side; please try again.'$"):
+        api._told(decode)()
+    assert "decode failed" in caplog.text
 
 
 def test_a_file_that_is_no_picture_is_refused_in_one_sentence(client: Client, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -266,19 +267,154 @@ def test_two_visitors_never_see_each_others_face(visit) -> None:
 def test_everything_fits_a_phone(visit) -> None:
     page = visit(375, 812)
     settled(page)
-    for step in ("1 Compress", "2 Edit", "3 Compare"):
-        page.get_by_role("tab", name=step).click()
-        page.wait_for_timeout(500)
-        assert page.evaluate("() => document.documentElement.scrollWidth") <= 375
+    for name in ("Upload file", "Capture from camera", "Paste from clipboard"):
+        button = page.locator(f"#photo [aria-label='{name}']")
+        box = button.bounding_box()
+        assert box["width"] >= 44 and box["height"] >= 44
+        assert button.evaluate("e => getComputedStyle(e, '::after').content") in ('"Upload"', '"Camera"', '"Paste"')
+    fits(page)
+    page.get_by_role("tab", name="2 Edit").click()
+    page.locator("#make-strip").click()
+    page.wait_for_selector(".strip img")
+    page.locator("#make-film").click()
+    page.wait_for_selector("#film video")
+    fits(page)
+    page.get_by_role("tab", name="3 Compare").click()
+    page.wait_for_selector("#metric", timeout=3 * PATIENCE)
+    fits(page)
+    assert page.locator("#rd .js-plotly-plot").get_attribute("aria-label").startswith("Chart of ")
 
 
-def test_a_full_queue_is_said(browser, studio, monkeypatch) -> None:
+def fits(page) -> None:
+    """Nothing is wider than the phone."""
+    page.wait_for_timeout(500)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 375
+
+
+def slid(page, name: str, strength: float) -> None:
+    """Slide an edit, as a mouse does, and wait for its picture."""
+    page.locator(f"#direction-{name} input").evaluate(
+        "(input, to) => { const o = JSON.parse(input.closest('.range').dataset.options);"
+        " input.value = 1000 * (to - o.min) / (o.max - o.min);"
+        " input.dispatchEvent(new Event('input')); input.dispatchEvent(new Event('change')); }",
+        strength,
+    )
+    label = directions.load(name).label.lower()
+    page.wait_for_function(
+        "text => document.querySelector('#step-edit .caption-right').innerText.toLowerCase().includes(text)",
+        arg=f"{label} {strength:+.2f}",
+    )
+
+
+@pytest.fixture
+def edit_step(visit):
+    """A page at its second step."""
+    page = visit()
+    settled(page)
+    page.get_by_role("tab", name="2 Edit").click()
+    return page
+
+
+def test_the_unedited_face_is_seen_while_the_button_is_held(edit_step) -> None:
+    page = edit_step
+    slid(page, "smile", 0.5)
+    stage = page.locator("#edit-stage")
+    page.locator(".hold").hover()
+    page.mouse.down()
+    assert "held" in stage.get_attribute("class")
+    assert stage.locator("img.fixed").evaluate("e => getComputedStyle(e).clipPath") == "none"
+    page.mouse.up()
+    assert "held" not in stage.get_attribute("class")
+    page.locator(".hold").focus()
+    page.keyboard.down("Space")
+    assert "held" in stage.get_attribute("class")
+    page.keyboard.up("Space")
+    assert "held" not in stage.get_attribute("class")
+
+
+def test_a_double_click_goes_to_zero_and_reset_all_too(edit_step) -> None:
+    page = edit_step
+    slid(page, "smile", 0.5)
+    page.locator("#direction-smile input").dispatch_event("dblclick")
+    page.wait_for_selector("#step-edit .caption-right:has-text('Move a slider')")
+    assert page.inner_text("#direction-smile .range-value") == "0.00"
+    slid(page, "smile", 0.5)
+    slid(page, "makeup", 0.5)
+    page.get_by_role("button", name="Reset all").click()
+    page.wait_for_selector("#step-edit .caption-right:has-text('Move a slider')")
+    assert {page.inner_text(f"#direction-{name} .range-value") for name in ("smile", "makeup")} == {"0.00"}
+
+
+def test_a_frame_of_the_strip_moves_its_own_slider(edit_step) -> None:
+    page = edit_step
+    page.locator("#make-strip").click()
+    page.wait_for_selector(".strip img")
+    page.locator(".strip button").last.click()
+    _, high = directions.load("smile").range
+    page.wait_for_selector(f"#step-edit .caption-right:has-text('Smile +{high:.2f}')")
+    assert page.inner_text("#direction-smile .range-value") == f"+{high:.2f}"
+    assert page.locator(".strip").count() == 1  # only the direction that it is of has moved
+    slid(page, "makeup", 0.5)
+    page.wait_for_selector(".strip", state="detached")
+
+
+def test_an_own_direction_is_slid_and_taken_away(edit_step, tmp_path: Path) -> None:
+    page = edit_step
+    array = np.random.default_rng(0).normal(0, 0.05, (1, 512)).astype(np.float32)
+    np.save(tmp_path / "Up & away.npy", array)
+    page.get_by_text("Bring your own direction").click()
+    page.locator("input[type=file][accept*='.npy']").set_input_files(tmp_path / "Up & away.npy")
+    slider = page.locator("#direction-own input")
+    slider.wait_for()
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#step-edit .caption-right:has-text('Up away +')")
+    before = page.locator("#edit-stage img").last.get_attribute("src")
+    page.get_by_label("Scale").fill("3")
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('#edit-stage img')].pop().src !== before", arg=before
+    )
+    page.get_by_label("Scale").fill("")  # being typed: nothing to complain about
+    page.wait_for_timeout(1500)
+    assert not page.locator(".toast-body:has-text('did not work')").count()
+    page.locator("#own-file [aria-label='Clear'], #own-file [aria-label*='Remove']").first.click()
+    page.wait_for_selector("#step-edit .caption-right:has-text('Move a slider')")
+    assert not page.locator("#direction-own input").is_visible()
+
+
+def test_the_stream_is_played_and_a_new_face_stops_it(visit) -> None:
+    page = visit()
+    settled(page)
+    page.locator(".range-play").click()
+    page.wait_for_selector("text=received so far")
+    page.wait_for_selector("text=all of it received")
+    whole = page.locator("#stage img").last.get_attribute("src")
+    page.locator("#bytes input").focus()
+    page.locator("#bytes input").evaluate(
+        "input => { input.value = 600; input.dispatchEvent(new Event('input'));"
+        " input.dispatchEvent(new Event('change')); }"
+    )
+    page.locator(".range-play").click()
+    changed(page, whole)
+    page.wait_for_function("() => !document.querySelector('#received .playing')")
+    page.wait_for_selector("text=all of it received")
+    size = page.inner_text(".numbers-main strong")
+    assert page.inner_text("#received .range-value") == f"{size} bytes"
+    assert f"Restored from {size} bytes" in page.inner_text("#step-compress .caption-right")
+
+
+def test_a_full_queue_is_said_and_offers_to_try_again(browser, studio, monkeypatch) -> None:
     monkeypatch.setattr(page_module, "QUEUE", 0)
     demo = launch.start(studio, prevent_thread_lock=True, quiet=True)
     page = browser.new_page()
     try:
         page.goto(demo.local_url)
         page.wait_for_selector(".toast-body:has-text('currently busy. Please try again')", timeout=PATIENCE)
+        page.wait_for_selector("#numbers .retry", timeout=PATIENCE)
+        assert not page.locator("#numbers .skeleton").count()
+        with page.expect_navigation():
+            page.locator("#numbers .retry").click()
     finally:
         page.close()
         demo.close()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app import cards
+from app import cards, plots
 from hsc.alignment import Face
 from hsc.codec import Layer, Semantics
 
@@ -49,6 +49,17 @@ def test_every_byte_has_a_cell_and_missing_ones_are_faint() -> None:
     data = base64.b64decode(re.search(r"base64,([^\"]+)", text)[1])
     alpha = np.asarray(Image.open(io.BytesIO(data)))[..., 3].ravel()
     assert (alpha[:40] == 255).all() and (alpha[40:100] == 40).all() and not alpha[100:].any()
+
+
+def test_the_colours_of_the_bytes_are_explained() -> None:
+    text = cards.byte_map(bytes(100), semantics(40, 98), 100)
+    assert all(kind in text for kind in ("header", "meaning S", "detail F"))
+    assert all(f"background:{plots.layer_colour(index)}" in text for index in range(3))
+
+
+def test_charts_say_what_they_show() -> None:
+    label = plots.layers(100, semantics(40, 98), 40).layout.meta["label"]
+    assert "S 30, F1 58, End 2" in label and "40 of 100" in label
 
 
 def test_faces_can_be_picked_only_where_there_is_a_choice() -> None:

@@ -10,6 +10,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from hsc.errors import WeightsError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,9 +21,23 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_mcp_without_its_package_is_refused_in_one_sentence() -> None:
     command = [sys.executable, "-m", "app", "--mcp"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and not done.stdout
+    assert done.returncode == 2 and not done.stdout
     assert done.stderr.startswith("error: --mcp needs one more package") and "mcp>=1.21,<2" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_missing_weights_are_one_sentence(monkeypatch) -> None:
+    from app import __main__ as program
+    from app import studio
+
+    def fail(*_):
+        raise WeightsError("The weights are not here.")
+
+    # Where a GPU is lent the codec is loaded by the constructor itself.
+    monkeypatch.setattr(studio.Studio, "__init__", fail)
+    done = CliRunner().invoke(program.main, [])
+    assert done.exit_code == 2 and done.stderr.endswith("error: The weights are not here.\n")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow

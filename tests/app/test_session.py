@@ -7,7 +7,7 @@ from PIL import Image
 
 from app import session as sessions
 from app.session import Folder, Picture, Sessions
-from hsc.errors import HSCError
+from hsc.errors import HSCError, ImageError
 
 
 @pytest.fixture(autouse=True)
@@ -23,34 +23,61 @@ def test_pngs_say_what_they_are(tmp_path) -> None:
     assert path.name == "edited.png" and tmp_path in path.parents
 
 
-def test_old_files_go_and_shown_ones_stay(monkeypatch) -> None:
-    monkeypatch.setattr(sessions, "_MAX_FILES", 3)
+def test_files_push_out_older_ones_of_their_name_alone(monkeypatch) -> None:
+    monkeypatch.setattr(sessions, "_KEPT_OTHERS", 3)
     folder = Folder()
-    first = folder.data(b"1", "a")
-    second = folder.data(b"2", "a")
-    folder.data(b"3", "a")
-    folder.keep(first)
-    folder.data(b"4", "a")
-    assert first.exists() and not second.exists()
+    face = folder.data(b"face", "face.hsc")
+    shown, *previews = [folder.data(b"1", "preview.png") for _ in range(3)]
+    folder.keep(shown)
+    folder.data(b"4", "preview.png")
+    assert face.exists() and shown.exists() and not previews[0].exists() and previews[1].exists()
+
+
+def test_what_is_shown_is_young_for_the_cleaner() -> None:
+    folder = Folder()
+    path = folder.data(b"1", "a")
+    before = path.stat().st_ctime_ns
+    time.sleep(0.05)
+    folder.keep(path)
+    assert path.stat().st_ctime_ns > before
+
+
+def test_an_upload_is_copied_and_counted_apart(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sessions, "_KEPT_OTHERS", 2)
+    given = tmp_path / "preview.png"
+    given.write_bytes(b"photo")
+    folder = Folder()
+    own = folder.copy(given, "photo")
+    given.unlink()  # another visitor who had the same photo has left
+    for _ in range(5):
+        folder.data(b"1", "preview.png")
+    assert own.read_bytes() == b"photo" and own.name == "preview.png" and folder.holds(own)
+    folder.drop(own)
+    assert not own.parent.exists() and not folder.holds(own)
+    with pytest.raises(ImageError, match="no longer here"):
+        folder.copy(given, "photo")
 
 
 def test_visitors_are_apart_and_closing_deletes_everything(tmp_path) -> None:
     everybody = Sessions()
     one, other = everybody.get("one"), everybody.get("other")
     assert one is not other and everybody.get("one") is one and one.folder.path != other.folder.path
-    upload = tmp_path / "upload.jpg"
-    upload.write_bytes(b"photo")
-    one.picture = Picture("me", upload=upload)
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"photo")
+    uploads = one.folder.copy(photo, "photo"), other.folder.copy(photo, "photo")
     file, kept = one.folder.data(b"1", "a"), other.folder.data(b"2", "a")
     everybody.close("one")
-    assert not file.exists() and not upload.exists() and kept.exists() and len(everybody) == 1
+    assert not file.exists() and not uploads[0].exists() and len(everybody) == 1
+    assert kept.exists() and uploads[1].exists()
 
 
 def test_prepared_pictures_are_never_deleted(tmp_path) -> None:
     asset = tmp_path / "astronaut.png"
     asset.write_bytes(b"photo")
     everybody = Sessions()
-    everybody.get("one").picture = Picture("astronaut", upload=asset, owned=False)
+    session = everybody.get("one")
+    session.picture = Picture("astronaut", upload=asset)
+    session.folder.drop(asset)
     everybody.close("one")
     assert asset.exists()
 

@@ -34,6 +34,10 @@ CONTROLS = [
     ("slider_color", "body_background_fill"),
     ("--own", "body_background_fill"),
     ("--own", "background_fill_primary"),
+    ("--line", "body_background_fill"),
+    ("--line", "background_fill_primary"),
+    ("button_secondary_border_color", "body_background_fill"),
+    ("button_secondary_border_color", "background_fill_primary"),
 ]
 
 
@@ -52,6 +56,14 @@ def test_text_can_be_read(look: gr.themes.Base, front: str, back: str, dark: boo
 @pytest.mark.parametrize(("front", "back"), CONTROLS)
 def test_controls_can_be_seen(look: gr.themes.Base, front: str, back: str, dark: bool) -> None:
     assert contrast(colour(look, front, dark), colour(look, back, dark)) >= 3
+
+
+@pytest.mark.parametrize(
+    "rule", [r"\.range-track::before", r"\.range-tested", "slider-thumb", "range-thumb", r"\.hold", r"\.range-reset"]
+)
+def test_what_is_touched_is_drawn_in_the_colour_that_can_be_seen(rule: str) -> None:
+    rules = re.findall(rf"[^{{}}]*{rule}[^{{}}]*{{([^}}]*)}}", theme.stylesheet())
+    assert any("var(--line)" in body for body in rules)
 
 
 def test_contrast_is_counted_as_the_guidelines_do() -> None:
