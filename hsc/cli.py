@@ -331,14 +331,14 @@ def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine:
 
 
 @main.command()
-@click.argument("stage", type=click.Choice(["preview", "likeness", "inversion", "semantics", "codec", "entropy"]))
+@click.argument("stage", type=click.Choice(["preview", "inversion", "semantics", "codec", "entropy"]))
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), required=True, help="Time to run.")
 @click.option("--from", "checkpoint", type=click.Path(exists=True, path_type=Path),
               help="Checkpoint, or folder of exported weights, to continue from.")
 @click.option("--data", multiple=True, type=FILE, help="Tar shards of aligned faces; may be repeated.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True)
-@click.option("--levels", default=1, show_default=True, type=click.IntRange(1, 2),
+@click.option("--levels", default=2, show_default=True, type=click.IntRange(1, 2),
               help="Levels of F: 16x16, 32x32.")
 @click.option("--finest-only", is_flag=True, help="Train the networks of the finest level alone.")
 @click.option("--synthetic", type=click.IntRange(0), default=4, show_default=True, help="Synthetic faces a step.")
@@ -363,12 +363,14 @@ def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path,
 @click.argument("checkpoint", type=FILE)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--model-id", type=click.IntRange(0, 65535), help="Model that the weights are. [the present one]")
-def export(checkpoint: Path, folder: Path, model_id: int | None) -> None:
+@click.option("--over", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Exported weights that --finest-only trained on from, to be kept to the bit.")
+def export(checkpoint: Path, folder: Path, model_id: int | None, over: Path | None) -> None:
     """Turn a training CHECKPOINT into the half-precision weights that the codec loads."""
     from hsc.codec import MODEL_ID
     from hsc.train.export import export as write
 
-    for path in write(checkpoint, folder, MODEL_ID if model_id is None else model_id):
+    for path in write(checkpoint, folder, MODEL_ID if model_id is None else model_id, over):
         click.echo(f"{path}: {path.stat().st_size} bytes")
 
 

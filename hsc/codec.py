@@ -20,19 +20,20 @@ from hsc.entropy import EntropyTables
 from hsc.errors import BitstreamError, HSCError, WeightsError
 from hsc.generator import SIZE, Generator
 from hsc.layers import LayerState
-from hsc.likeness import LikenessNetwork
 from hsc.lpips import LPIPS
 from hsc.model import HSCNetworks
 from hsc.preview import PREVIEW_SIZE, PreviewHead
 from hsc.rangecoder import MAX_SYMBOL
 
-MODEL_ID = 2
-"""Names the shipped networks and tables; a file can only be read by the model that wrote it."""
-RELEASES = {1: "0.1", 2: "0.2"}
+MODEL_ID = 3
+"""Names the shipped networks and tables."""
+READS = (2, MODEL_ID)
+"""Models whose files can be read: one of model 2 is one of model 3 that ends with 16x16's F."""
+RELEASES = {1: "0.1", 2: "0.2", 3: "0.3"}
 """The release of this project that has each model."""
 CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
-REFINE = 3
+REFINE = 2
 """Gradient steps of an ordinary encode: what one second leaves time for."""
 SIZES = (1024, 512, 256)
 """Sides in pixels that pictures can be decoded to."""
@@ -115,11 +116,6 @@ class Codec:
         return LPIPS.load("alex").to(self.device)
 
     @cached_property
-    def likeness(self) -> LikenessNetwork:
-        """What refinement takes for likeness."""
-        return LikenessNetwork.load().to(self.device)
-
-    @cached_property
     def _suffix(self) -> Callable[[Tensor, Tensor], Tensor]:
         """G_l, by OpenVINO where the networks are on a CPU: a third of eager PyTorch's time."""
         if self.device.type == "cpu":
@@ -174,7 +170,7 @@ class Codec:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
             quality: 0 ... 255 instead, for about 150 to about 1,800 bytes.
-            refine: gradient steps on the latents against the picture, see :mod:`hsc.refine`, at about 0.4 s each
+            refine: gradient steps on S against the picture, see :mod:`hsc.refine`, at about 0.2 s each
                 on two cores; the decoder is the same.
             progress: called with steps done and steps in all.
 
@@ -296,7 +292,7 @@ class Codec:
             BitstreamError: the data is foreign, damaged, or of another version or model.
         """
         reader = BitstreamReader(data)
-        if reader.model_id not in (None, MODEL_ID):
+        if reader.model_id not in (None, *READS):
             release = RELEASES.get(reader.model_id)
             where = f"which release {release} has" if release else "which is not known here"
             here = f"release {RELEASES[MODEL_ID]} with model {MODEL_ID}"

@@ -49,7 +49,11 @@ class OpenVINORenderer:
         request = self._compiled.create_infer_request()
         inputs = [np.ascontiguousarray(value.cpu().numpy(), np.float32) for value in (features, codes)]
         request.infer([*inputs, *self._noise], share_inputs=True)
-        return torch.from_numpy(request.get_output_tensor(0).data.copy())
+        picture = torch.from_numpy(request.get_output_tensor(0).data.copy())
+        del request
+        # Activations of a picture, 130 MB, would otherwise wait for the next one.
+        self._compiled.release_memory()
+        return picture
 
     def _build(self, generator: Generator, level: int) -> ov.Model:
         size, blocks = 4 * 2**level, len(generator.blocks)

@@ -99,16 +99,21 @@ def read(path: Path) -> dict[str, torch.Tensor]:
         raise WeightsError(f"{path.name} cannot be read as safetensors.") from error
 
 
+def metadata(path: Path) -> dict[str, str]:
+    """What a readable safetensors file says of itself."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return file.metadata() or {}
+
+
 def check_model(path: Path, model_id: int) -> None:
     """See that a readable safetensors file of the codec's networks is of one model.
 
     Raises:
         WeightsError: it is of another.
     """
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        found = (file.metadata() or {}).get("model_id", str(_UNNAMED_MODEL))
+    found = metadata(path).get("model_id", str(_UNNAMED_MODEL))
     if found != str(model_id):
         raise WeightsError(f"{path.name} holds model {found}; this release codes with model {model_id}.")
 

@@ -26,6 +26,7 @@ from hsc.preview import PreviewHead
 from hsc.soft import gaussian_bits
 from hsc.train import hific, preview
 from hsc.train.data import VALIDATION, Faces, load_faces, sample_codes, synthetic_pairs
+from hsc.train.program import _received, codec as codec_stage
 from hsc.train.export import export, gaussian_tables, semantic_tables
 from hsc.train.start import principal_components, principal_semantics
 from hsc.train.rate import RateModel
@@ -112,11 +113,58 @@ def test_a_checkpoint_of_other_networks_is_refused(generator, tmp_path):
         trainer.load(weights.shipped("preview"))
     trainer.save(tmp_path / "own.safetensors")
     trainer.load(tmp_path / "own.safetensors")
-    two = HSCNetworks(levels=2)
-    save_file({f"networks.{name}": value.contiguous() for name, value in two.state_dict().items()},
-              tmp_path / "two.safetensors")
+    one = Trainer(Faces(np.zeros((1, 1, 1, 3), np.uint8), ["a"]), Settings(1.0, levels=1), generator, PreviewHead.load())
     with pytest.raises(HSCError, match="not a checkpoint"):
-        trainer.load(tmp_path / "two.safetensors")
+        one.load(tmp_path / "own.safetensors")
+
+
+def test_a_run_that_goes_on_sees_other_faces(generator, tmp_path):
+    faces = Faces(np.zeros((VALIDATION + 40, 1, 1, 3), np.uint8), [str(i) for i in range(VALIDATION + 40)])
+    first, second = (Trainer(faces, Settings(1.0), generator, PreviewHead.load()) for _ in range(2))
+    first.seen = 40
+    first.save(tmp_path / "own.safetensors")
+    second.load(tmp_path / "own.safetensors")
+    assert second.seen == 40
+    drawn = [trainer.numpy.choice(faces.training, 20).tolist() for trainer in (first, second)]
+    assert drawn[0] != drawn[1]
+
+
+def test_the_finest_level_learns_alone(generator, tmp_path):
+    torch.manual_seed(0)
+    random = np.random.default_rng(0)
+    faces = Faces(random.integers(0, 255, (VALIDATION + 8, 256, 256, 3), np.uint8),
+                  [str(i) for i in range(VALIDATION + 8)])
+    settings = Settings(0.02, batch=1, synthetic=0, detailed=0, finest_only=True)
+    trainer = Trainer(faces, settings, generator, PreviewHead.load())
+    trainer.load(weights.shipped("codec").parent)
+    before = {name: value.clone() for name, value in trainer.networks.state_dict().items()}
+    codec_stage(trainer, tmp_path)
+    after = trainer.networks.state_dict()
+    moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert moved and all(name.startswith(("gie.lateral.0", "gie.to_f.1", "fcn.1", "sce.1")) for name in moved)
+    assert {name.split(".")[0] for name in moved} >= {"fcn", "sce"}
+
+
+@pytest.mark.parametrize("finest_only", [True, False])
+def test_how_many_slices_are_received(finest_only):
+    counts = _received([8, 4], 4000, torch.Generator().manual_seed(0), finest_only)
+    assert counts.max() == 12 and counts.min() == (9 if finest_only else 0)
+    assert (counts == 12).float().mean() > (0.6 if finest_only else 0.3)
+    assert finest_only or (counts == 8).float().mean() > 0.3
+
+
+def test_export_keeps_what_was_not_trained(generator, tmp_path):
+    trainer = Trainer(Faces(np.zeros((1, 1, 1, 3), np.uint8), ["a"]), Settings(1.0), generator, PreviewHead.load())
+    trainer.save(tmp_path / "own.safetensors")
+    shipped = weights.shipped("codec").parent
+    kept = {"encoder": "gie.stem.weight", "codec": "tables.semantic.cdf"}
+    for name, over in (("anew", None), ("over", shipped)):
+        export(tmp_path / "own.safetensors", tmp_path / name, over=over)
+    for name, tensor in kept.items():
+        shipped_tensor, over, anew = (weights.read(folder / f"{name}.safetensors")[tensor]
+                                      for folder in (shipped, tmp_path / "over", tmp_path / "anew"))
+        assert torch.equal(over, shipped_tensor)
+        assert over.shape != anew.shape or not torch.equal(over, anew)
 
 
 def test_validation_pictures_are_fixed_by_their_names():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from PIL import Image
 
 from hsc.baselines.pixels import to_rgb
 from hsc.baselines.protocol import BaselineError, ImageCodec
-from hsc.errors import HSCError, WeightsError
+from hsc.errors import HSCError
 
 if TYPE_CHECKING:
     from hsc.codec import Codec
@@ -61,16 +60,12 @@ class HSC(ImageCodec):
         Every source file of the package's own folder counts, whether it matters or not: measuring again costs minutes,
         a stale number goes unnoticed.
         """
-        from hsc import weights
-
         codec, digest = self._load(), hashlib.sha256()
         for network in (codec.networks, codec.generator, codec.preview):
             for name, value in sorted(network.state_dict().items()):
                 digest.update(name.encode() + value.cpu().numpy().tobytes())
         for tables in (codec.tables.semantic, codec.tables.gaussian):
             digest.update(tables.tobytes())
-        with suppress(WeightsError):  # refinement may look through it
-            digest.update(weights.shipped("likeness").read_bytes())
         for path in sources():
             digest.update(path.name.encode() + path.read_bytes())
         return digest.hexdigest()[:12]

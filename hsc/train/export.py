@@ -22,13 +22,17 @@ HALF_WIDTH = 1500
 """Farthest bin from the mode that a semantic table may have."""
 
 
-def export(checkpoint: Path, folder: Path, model_id: int = codec.MODEL_ID) -> list[Path]:
+def export(
+    checkpoint: Path, folder: Path, model_id: int = codec.MODEL_ID, over: Path | None = None
+) -> list[Path]:
     """Write ``encoder.safetensors`` (GIE) and ``codec.safetensors`` (all else) from a training checkpoint.
 
     Args:
         checkpoint: of the training program, with its rate model.
         folder: made if missing.
-        model_id: kept in the metadata of both files: files can only be read by the model that wrote them.
+        model_id: kept in the metadata of both files: it says which files these weights read.
+        over: a folder of exported weights that ``--finest-only`` trained on from. They are kept to the bit, tables of S
+            included, so that the new model's files begin as theirs do.
 
     Raises:
         WeightsError: the checkpoint is missing, damaged or something else.
@@ -57,6 +61,12 @@ def export(checkpoint: Path, folder: Path, model_id: int = codec.MODEL_ID) -> li
         rows = torch.arange(cdf.shape[1])[None] < lengths[:, None]
         shipped |= {f"tables.{name}.cdf": cdf[rows], f"tables.{name}.lengths": lengths,
                     f"tables.{name}.offsets": offsets}
+    if over:
+        for name, tensors in (("encoder", encoder), ("codec", shipped)):
+            kept = weights.read(over / f"{name}.safetensors")
+            if not kept.keys() <= tensors.keys():
+                raise WeightsError(f"{checkpoint.name} does not go on from the weights in {over.name}.")
+            tensors |= kept
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "encoder.safetensors", folder / "codec.safetensors"]
     for path, tensors in zip(paths, (encoder, shipped)):

@@ -304,12 +304,6 @@ def run(
     trainer = Trainer(faces, settings, generator, PreviewHead.load())
     if checkpoint:
         trainer.load(checkpoint)
-    if stage == "likeness":
-        from hsc.train import likeness
-
-        path = out / "likeness.safetensors"
-        _save_half(likeness.fit(trainer, path), path)
-        return
     STAGES[stage](trainer, out)
     if stage in ("codec", "entropy"):
         trainer.validate()

@@ -25,7 +25,7 @@ from hsc.refine import RATE_SPAN, RATE_WEIGHT
 from hsc.train.data import Faces, sample_codes, synthetic_pairs
 from hsc.train.losses import PictureLoss
 from hsc.train.rate import RateModel, add_noise
-from hsc.weights import read
+from hsc.weights import metadata, read
 
 WINDOW = 40
 """Side of the windows through which texture is judged, see :mod:`hsc.window`."""
@@ -40,7 +40,7 @@ class Settings:
     synthetic: int = 4
     detailed: int = 2
     """Pictures of a batch that are judged at full resolution too, through a window."""
-    levels: int = 1
+    levels: int = 2
     """Levels of F."""
     finest_only: bool = False
     """Train the networks of the finest level alone; what codes S and the coarser levels stays as it is."""
@@ -91,9 +91,14 @@ class Trainer:
             for part in self.networks.finest():
                 part.requires_grad_(True)
         self.remember()
-        self.random = torch.Generator().manual_seed(settings.seed)
-        self.numpy = np.random.default_rng(settings.seed)
-        self.seen = 0
+        self._begin(seen=0)
+
+    def _begin(self, seen: int) -> None:
+        """Random numbers of a run that follows one which has ``seen`` so many faces: other ones than in that."""
+        self.seen = seen
+        torch.manual_seed(self.settings.seed + seen)
+        self.random = torch.Generator().manual_seed(self.settings.seed + seen)
+        self.numpy = np.random.default_rng([self.settings.seed, seen])
 
     @property
     def networks(self) -> HSCNetworks:
@@ -127,6 +132,7 @@ class Trainer:
         if not needed <= state.keys() <= own.keys() or any(own[name].shape != state[name].shape for name in state):
             raise HSCError(f"{path.name} is not a checkpoint of networks with {len(self.networks.levels)} levels of F.")
         self.model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()}, strict=False)
+        self._begin(0 if path.is_dir() else int(metadata(path).get("seen", 0)))
         self.remember()
 
     def remember(self) -> None:
@@ -136,7 +142,8 @@ class Trainer:
     def save(self, path: Path) -> None:
         """The moving average, as float32 safetensors, replaced in one step."""
         partial = path.with_suffix(".part")
-        save_file({name: value.contiguous() for name, value in self.average.items()}, partial)
+        save_file({name: value.contiguous() for name, value in self.average.items()}, partial,
+                  {"seen": str(self.seen)})
         partial.replace(path)
 
     def real(self, count: int, detailed: int = 0) -> tuple[Tensor, Tensor]:
@@ -260,7 +267,7 @@ class Trainer:
                 self.average[key].copy_(value)
 
     @torch.no_grad()
-    def validate(self, qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0), limit: int = 40) -> list[dict]:
+    def validate(self, qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 255 / 256), limit: int = 40) -> list[dict]:
         """Means over ``limit`` held-out pictures, for S alone and each quality.
 
         At 256 px; ``lpips_1024`` over those of them that have 512 px. Bytes are estimates.
