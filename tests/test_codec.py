@@ -308,9 +308,9 @@ def test_real_faces_come_back(codec, shared):
     
     paths = sorted((shared / "data" / "eval512").glob("*.png"))[:3]
     originals = [Image.open(path).convert("RGB") for path in paths]
-    small = torch.cat([to_tensor(picture, 64) for picture in originals])
+    small = torch.cat([images.to_tensor(picture, 64) for picture in originals])
     for index, picture in enumerate(originals):
-        restored = to_tensor(codec.decode(codec.encode(picture, max_bytes=1500), 256), 64)
+        restored = images.to_tensor(codec.decode(codec.encode(picture, max_bytes=1500), 256), 64)
         errors = (restored - small).square().mean((1, 2, 3))
         assert errors.argmin() == index
         assert errors[index] < 0.1
