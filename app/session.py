@@ -183,7 +183,7 @@ class Session:
     lock: threading.RLock = field(default_factory=threading.RLock)
     picture: Picture | None = None
     data: bytes = b""
-    encodings: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    encodings: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
     prefixes: dict[int, Semantics] = field(default_factory=dict)
     previews: dict[int, Path] = field(default_factory=dict)
     restored: dict[int, Path] = field(default_factory=dict)

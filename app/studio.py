@@ -16,7 +16,7 @@ from app.gpu import lent, on_gpu
 from app.session import Picture, Session
 from hsc import alignment, bitstream, compare, images
 from hsc.baselines import ImageCodec
-from hsc.codec import Codec, Semantics
+from hsc.codec import REFINE, Codec, Semantics
 from hsc.compare import Judge
 from hsc.errors import FaceError, HSCError, ImageError
 
@@ -40,13 +40,13 @@ class Studio:
     def __init__(self, load: Callable[[], Codec] = Codec.load) -> None:
         self._load, self._lock = load, threading.Lock()
         self._codec: Codec | None = None
-        self._examples: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._examples: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
         self._judge: Judge | None = None
         self._rivals: list[ImageCodec] | None = None
         self._rivals_lock = threading.Lock()
         self.examples = examples.read()
         self.benchmark = comparison.benchmark()
-        self._encode: Callable[[Image.Image, int], bytes] = self._encode_here
+        self._encode: Callable[..., bytes] = self._encode_here
         if lent():  # the model must be on the GPU before the first call
             self._encode = self._lent_encoder()
 
@@ -146,14 +146,23 @@ class Studio:
 
     # ------------------------------------------------------------------ coding
 
-    def encode(self, session: Session, picture: Picture, max_bytes: int) -> bytes:
-        """The bitstream of a picture at a size; remembered for the session, examples for everybody."""
+    def encode(
+        self, session: Session, picture: Picture, max_bytes: int, steps: int = REFINE,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> bytes:
+        """The bitstream of a picture at a size; remembered for the session, examples for everybody.
+
+        Args:
+            steps: of refinement, see :meth:`hsc.codec.Codec.encode`.
+            progress: called with steps done and steps in all.
+        """
         if max_bytes < SMALLEST_FILE:
             return b""
-        key = (picture.digest, max_bytes)
+        key = (picture.digest, max_bytes, steps)
         cache = self._examples if picture.digest.startswith(_EXAMPLE) else session.encodings
         if key not in cache:
-            cache[key] = self._prepared(picture, max_bytes) or self._encode(picture.crop, max_bytes)
+            prepared = self._prepared(picture, max_bytes) if steps == REFINE else None
+            cache[key] = prepared or self._encode(picture.crop, max_bytes, steps, progress)
             if len(self._examples) > _KEPT_EXAMPLES:
                 self._examples.popitem(last=False)
         return cache[key]
@@ -170,21 +179,22 @@ class Studio:
             return None
         return data if fits else None
 
-    def _encode_here(self, crop: Image.Image, max_bytes: int) -> bytes:
+    def _encode_here(self, crop: Image.Image, max_bytes: int, steps: int, progress) -> bytes:
         memory.release()  # encoding needs the most: what finding the face left behind goes first
-        return self.codec.encode(crop, max_bytes=max_bytes)
+        return self.codec.encode(crop, max_bytes, refine=steps, progress=progress)
 
-    def _lent_encoder(self) -> Callable[[Image.Image, int], bytes]:
+    def _lent_encoder(self) -> Callable[..., bytes]:
         """Encoding on a lent GPU by a copy of the networks; symbols are the same as the CPU's."""
         codec = self._load()
         for part in (codec.generator, codec.networks, codec.preview):
             part.to("cuda")
 
         @on_gpu(seconds=15)
-        def encode(crop: Image.Image, max_bytes: int) -> bytes:
-            return codec.encode(crop, max_bytes=max_bytes)
+        def encode(crop: Image.Image, max_bytes: int, steps: int) -> bytes:
+            return codec.encode(crop, max_bytes, refine=steps)
 
-        return encode
+        # A lent GPU is in another process, which cannot call back.
+        return lambda crop, max_bytes, steps, progress: encode(crop, max_bytes, steps)
 
     def prefix(self, session: Session, size: int) -> tuple[int, Semantics]:
         """What the first bytes of the session's bitstream say: number of layers, and the semantics.

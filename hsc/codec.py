@@ -35,6 +35,8 @@ CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
 REFINE = 2
 """Gradient steps of an ordinary encode: what one second leaves time for."""
+THOROUGH = 20
+"""Gradient steps where somebody is ready to wait for about ten seconds."""
 SIZES = (1024, 512, 256)
 """Sides in pixels that pictures can be decoded to."""
 
@@ -170,7 +172,7 @@ class Codec:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
             quality: 0 ... 255 instead, for about 300 to about 6,000 bytes.
-            refine: gradient steps on S against the picture, see :mod:`hsc.refine`, at about 0.2 s each
+            refine: gradient steps on S and F against the picture, see :mod:`hsc.refine`, at about 0.2 s each
                 on two cores; the decoder is the same.
             progress: called with steps done and steps in all.
 

@@ -1,10 +1,9 @@
-"""Encoder-side refinement: gradient steps on one photo's core semantics, with the rate in the loss.
+"""Encoder-side refinement: gradient steps on one photo's latents, with the rate in the loss.
 
 The feed-forward encoder sees 256 pixels and has to guess the texture codes of S; a few steps through the frozen decoder
 find better ones (Campos et al., "Content Adaptive Optimization for Neural Image Compression", CVPRW 2019). F is coded
-anew for each S and not refined itself: the encoder learned whom it shows from a face recogniser, which is not at hand
-here, and small steps on thousands of symbols cost more bytes than they are worth. The file format and the decoder do not
-change, and decoding costs nothing more.
+anew for each S, and moves with it in long files. The file format and the decoder do not change, and decoding costs nothing
+more.
 """
 
 from __future__ import annotations
@@ -25,8 +24,9 @@ from hsc.soft import quantise
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
-RATE_WEIGHT, RATE_SPAN = 6e-4, 6.0
-"""A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)``, as in training."""
+RATE_WEIGHT, RATE_SPAN = 2.4e-3, 6.0
+"""A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)``: four times what it does in training, since what a step adds to the file
+is paid for by all symbols, which become coarser until it fits."""
 COLOUR_WEIGHT = 1.0
 """Of :func:`colour`, as in training."""
 PATCH = 16
@@ -36,7 +36,10 @@ TEXTURE_WEIGHT = 1.5
 WINDOW = 24
 """Side of that window, see :mod:`hsc.window`."""
 LEARNING_RATE = 0.18
-"""Of Adam, in quantisation steps, over the square root of the number of gradient steps."""
+"""Of Adam on S, in quantisation steps, over the square root of the number of gradient steps."""
+FEATURE_RATES = 0.2, 0.1
+"""Of momentum on each level of F, likewise, and in proportion to the quality: coarse symbols are too dear to be moved."""
+MOMENTUM = 0.8
 
 
 def colour(picture: Tensor, target: Tensor) -> Tensor:
@@ -48,7 +51,7 @@ def refine(
     codec: Codec, image: Image.Image, latents: Latents, quality: int, layers: int, steps: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Latents:
-    """Improve S of one photo for one quality.
+    """Improve the latents of one photo for one quality.
 
     Args:
         image: the aligned face.
@@ -71,9 +74,11 @@ def refine(
     with torch.enable_grad():
         # In units of quantisation steps, so that one learning rate serves all channels.
         s = (latents.semantics / semantic_step).detach().clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([s], lr=LEARNING_RATE / steps**0.5, betas=(0.8, 0.95))
+        offsets, features = _movable(codec, latents, q)
+        adam = torch.optim.Adam([s], lr=LEARNING_RATE / steps**0.5, betas=(MOMENTUM, 0.95))
+        velocities = [torch.zeros_like(offset) for offset in offsets]
         for index in range(steps):
-            coded = quantise(networks, generator.prefix, s * semantic_step, latents.features, q, slices)
+            coded = quantise(networks, generator.prefix, s * semantic_step, features, q, slices)
             trunk = generator.prefix(coded.codes, PREVIEW_LEVEL, coded.features[-1], networks.levels[-1])
             # Window and preview go back to here one after the other, so that only one of them is in memory.
             middle, codes = trunk.detach().requires_grad_(True), coded.codes.detach().requires_grad_(True)
@@ -89,9 +94,38 @@ def refine(
             # S has no cheap differentiable rate here; a symbol costs about a bit for each doubling.
             semantic_bits = torch.log2(1 + s.abs()).sum()
             bits = coded.bits[:, :layers - 1].sum() + semantic_bits
-            optimizer.zero_grad()
+            adam.zero_grad()
             torch.autograd.backward((trunk, coded.codes, weight * bits / 8), (middle.grad, codes.grad, None))
-            optimizer.step()
+            adam.step()
+            for offset, velocity, rate in zip(offsets, velocities, FEATURE_RATES):
+                if offset.grad is not None:  # None where the file has no layers of this level
+                    _descend(offset, velocity, rate * q.item() / steps**0.5)
             if progress:
                 progress(index + 1, steps)
-    return Latents((s * semantic_step).detach(), latents.features)
+    return Latents((s * semantic_step).detach(), features)
+
+
+@torch.no_grad()
+def _descend(offset: Tensor, velocity: Tensor, rate: float) -> None:
+    """A step against the gradient, which is normed over all symbols of a level together.
+
+    Adam, which makes every one of the thousands of symbols move alike, costs more bytes than it saves.
+    """
+    velocity.lerp_(offset.grad / offset.grad.square().mean().sqrt().clamp(min=1e-12), 1 - MOMENTUM)
+    offset -= rate * velocity
+    offset.grad = None
+
+
+def _movable(codec: Codec, latents: Latents, q: Tensor) -> tuple[list[Tensor], tuple[Callable[[Tensor], Tensor], ...]]:
+    """Offsets of F's coefficients at each level, in quantisation steps at quality ``q``, and the features with them."""
+
+    def moved(feature: Callable[[Tensor], Tensor], step: Tensor, offset: Tensor) -> Callable[[Tensor], Tensor]:
+        return lambda base: feature(base) + offset * step
+
+    offsets, features = [], []
+    for level, fcn, feature in zip(codec.networks.levels, codec.networks.fcn, latents.features):
+        step = torch.exp2(fcn.step.log2(q))[:, :, None, None]
+        side = 2 << level  # half of the features'
+        offsets.append(torch.zeros(1, step.shape[1], side, side, device=codec.device, requires_grad=True))
+        features.append(moved(feature, step, offsets[-1]))
+    return offsets, tuple(features)

@@ -36,8 +36,8 @@ COLUMNS: dict[str, tuple[str, str, int, bool]] = {
 # One colour a codec, the same in every plot; readable on white and on black, and by most colour-blind
 # readers.
 _COLOURS = {
-    "hsc": "#e4572e", "vvc": "#2a7fba", "vvc-scaled": "#76b7e5", "hevc": "#3a9d5d", "av1": "#9467bd",
-    "avif": "#c59fe0", "webp": "#8c8c2a", "jpeg": "#8d8d8d", "jpegxl": "#d99a1c", "hific": "#d6458b",
+    "hsc": "#e4572e", "hsc-refined": "#f0917a", "vvc": "#2a7fba", "vvc-scaled": "#76b7e5", "hevc": "#3a9d5d",
+    "av1": "#9467bd", "avif": "#c59fe0", "webp": "#8c8c2a", "jpeg": "#8d8d8d", "jpegxl": "#d99a1c", "hific": "#d6458b",
 }  # fmt: skip
 _SPARE = ("#17a2a8", "#b5651d", "#5c6bc0", "#a05195", "#4d7c0f")
 _PAPER_CODECS = {"HSC": "hsc", "VVC": "vvc", "HiFiC": "hific"}

@@ -13,6 +13,7 @@ from app.events.edit import EditEvents
 from app.session import Picture, Session
 from app.studio import SMALLEST_FILE
 from hsc import bitstream
+from hsc.codec import REFINE, THOROUGH
 from hsc.errors import HSCError
 
 
@@ -90,6 +91,27 @@ class CompressEvents(EditEvents):
             return self._show(session, picture, max_bytes)
 
     @designed
+    def sharpen(self, request: gr.Request, max_bytes: float, progress: gr.Progress = gr.Progress()) -> dict:
+        """Spend seconds instead of bytes: encode again with many steps of refinement."""
+        session = self._session(request)
+        with session.lock:
+            picture = self._picture(session)
+        if picture.crop is None:
+            raise HSCError("This face came as a bitstream; only a photo can be compressed with more care.")
+        if round(max_bytes) < SMALLEST_FILE:
+            raise HSCError("There is nothing to sharpen in 0 bytes: move the bytes slider first.")
+        # Not under the lock: the page stays usable meanwhile.
+        data = self.studio.encode(
+            session, picture, round(max_bytes), THOROUGH,
+            lambda done, total: progress((done, total), "Looking closer", unit="steps"),
+        )  # fmt: skip
+        with session.lock:
+            if session.picture is not picture:  # another face was chosen meanwhile
+                return gr.skip()
+            note = f"Sharpened: the encoder took {THOROUGH} steps instead of {REFINE}; decoding is as before."
+            return self._show(session, picture, max_bytes, data, note)
+
+    @designed
     def receive_preview(self, request: gr.Request, received: float) -> dict:
         """The received-bytes slider moves."""
         session = self._session(request)
@@ -120,13 +142,14 @@ class CompressEvents(EditEvents):
             self._picture(session)
             return self._received(session, self._within(session, received))
 
-    def _show(self, session: Session, picture: Picture, max_bytes: float, data: bytes | None = None) -> dict:
+    def _show(
+        self, session: Session, picture: Picture, max_bytes: float, data: bytes | None = None, *notes: str
+    ) -> dict:
         """A picture in all three steps: encode it, restore it, start editing from zero."""
-        enough = []
         if data is None:
             data, edits = self.studio.encode(session, picture, round(max_bytes)), []
             if len(data) < 0.85 * max_bytes and len(data) >= SMALLEST_FILE:
-                enough = [f"More bytes do not help: {cards.amount(len(data))} are this model’s best."]
+                notes += (f"More bytes do not help: {cards.amount(len(data))} are this model’s best.",)
         else:
             edits = self.studio.codec.parse(data).edits
             data = bitstream.strip_edits(data) if edits else data
@@ -149,8 +172,9 @@ class CompressEvents(EditEvents):
                     [layer.end, layer.name] for layer in whole.layers if layer.name in ("S", "F1", "F4")
                 ],
             },
-            self.ui.notes: cards.notes([*picture.notes, *enough]),
+            self.ui.notes: cards.notes([*picture.notes, *notes]),
             self.ui.faces: picture.picker,
+            self.ui.sharpen: gr.Button(interactive=picture.crop is not None),
             self.ui.file: gr.DownloadButton(
                 value=str(session.file),
                 label=f"Download .hsc, {cards.amount(len(data))}",

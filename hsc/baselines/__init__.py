@@ -33,11 +33,12 @@ _KNOWN: dict[str, tuple[str, str, dict[str, str]]] = {
     "cheng2020": ("learned", "Cheng2020", {}),
     "elic": ("learned", "ELIC", {}),
     "ms-illm": ("learned", "MSILLM", {}),
+    "hsc-refined": ("own", "ThoroughHSC", {}),
 }
 
 
 def codecs() -> list[ImageCodec]:
-    """One of each codec that this project knows, available or not: its own first, then the quick ones."""
+    """One of each codec that this project knows, available or not: its own first, then the quick ones, the slowest last."""
     return [get(key) for key in _KNOWN]
 
 

@@ -84,6 +84,18 @@ class HSC(ImageCodec):
         return self._codec
 
 
+class ThoroughHSC(HSC):
+    """The same codec with an encoder that takes its time; see :mod:`hsc.refine`."""
+
+    key = "hsc-refined"
+
+    def __init__(self, codec: Codec | None = None):
+        from hsc.codec import THOROUGH
+
+        super().__init__(codec, THOROUGH)
+        self.name = f"HSC ({THOROUGH} refinement steps)"
+
+
 def sources() -> list[Path]:
     """The code of the codec itself: `hsc/*.py` and `hsc/networks/*.py`."""
     package = Path(__file__).resolve().parents[1]

@@ -40,7 +40,7 @@ from hsc.cli import Device
 from hsc.errors import HSCError, WeightsError
 from hsc.train.data import members, open_member, sample_codes
 
-LOWEST, HIGHEST = 0.008, 0.030
+LOWEST, HIGHEST = 0.012, 0.045
 """Bits per pixel at the ends of the range of rates."""
 PIECE = 15 << 20
 """Largest file of a checkpoint, in bytes."""
@@ -48,7 +48,7 @@ SAVE_SECONDS = 120
 """Between checkpoints: what a run that is killed loses."""
 SLACK = 10.0
 """How many times its target a rate may be when training begins; that wears off in the first two fifths."""
-FACES, CROPS_A_FACE = 16, 8
+FACES, CROPS_A_FACE = 16, 24
 """Generated faces that crops are taken from, and crops taken before one is replaced."""
 HELD_OUT = 50
 """Evenly spread pictures of the tar files that are not trained on."""
@@ -181,8 +181,9 @@ class Trainer:
 
         torch.manual_seed(settings.seed)
         self.settings, self.device = settings, torch.device(device)
-        self.model = HiFiC(config).to(self.device)
-        self.discriminator = Discriminator(config).to(self.device)
+        # Channels last: half the time of a step on a CPU, where the norms of the channels were most of it.
+        self.model = HiFiC(config).to(self.device, memory_format=torch.channels_last)
+        self.discriminator = Discriminator(config).to(self.device, memory_format=torch.channels_last)
         self.control = RateControl.between(LOWEST, HIGHEST, config.rates)
         self.lpips = LPIPS.load("alex").to(self.device)
         self.slack = 1.0
@@ -239,12 +240,13 @@ class Trainer:
         """One step of both networks on (B, 3, H, W) in [-1, 1]."""
         rates = self.model.config.rates
         index = int(torch.randint(rates, (1,)))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type != "cpu"):
+        with torch.autocast(self.device.type, torch.bfloat16):
             out = self.model(image, index / max(rates - 1, 1))
         restored, pixels = out["image"].float(), image.shape[-1] * image.shape[-2]
         bpp = ((out["bits"] + out["side_bits"]).float() / pixels).mean()
         squared = ((restored - image) * 127.5).square().mean()
-        lpips = self.lpips(restored, image).mean()
+        with torch.autocast(self.device.type, torch.bfloat16):
+            lpips = self.lpips(restored, image).float().mean()
         loss = self.control.weight(index) / self.slack * bpp + _MSE * squared + _LPIPS * lpips
         spent = bpp.item()
         logs = {"bpp": spent, "psnr": 10 * math.log10(255**2 / max(squared.item(), 1e-3)),
@@ -252,7 +254,8 @@ class Trainer:
         latent = out["latent"].detach().float()
         if self.settings.adversary:
             self.discriminator.requires_grad_(False)
-            fooled = F.softplus(-self.discriminator(restored, latent)).mean()
+            with torch.autocast(self.device.type, torch.bfloat16):
+                fooled = F.softplus(-self.discriminator(restored, latent).float()).mean()
             self.discriminator.requires_grad_(True)
             loss = loss + _ADVERSARY * fooled
             logs["fooled"] = fooled.item()
@@ -263,8 +266,9 @@ class Trainer:
             optimiser.step()
             self.control.update(index, spent / self.slack)
         if self.settings.adversary:
-            real = F.softplus(-self.discriminator(image, latent)).mean()
-            fake = F.softplus(self.discriminator(restored.detach(), latent)).mean()
+            with torch.autocast(self.device.type, torch.bfloat16):
+                real = F.softplus(-self.discriminator(image, latent).float()).mean()
+                fake = F.softplus(self.discriminator(restored.detach(), latent).float()).mean()
             if math.isfinite(real.item() + fake.item()):
                 adversary.zero_grad(set_to_none=True)
                 (real + fake).backward()

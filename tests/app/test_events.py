@@ -17,7 +17,7 @@ from hsc import bitstream
 
 _NAMES = (
     "stage caption numbers bytemap layers restored edit_stage edit_caption edited edited_file own_strength"
-    " received notes faces file grid table plot strip pasted video paste examples photo metric own_file"
+    " received notes faces sharpen file grid table plot strip pasted video paste examples photo metric own_file"
 ).split()
 
 
@@ -55,6 +55,32 @@ def test_the_first_example_is_shown_and_encoded_once(events, visitor, monkeypatc
     events.set_bytes(visitor, 500)
     events.start(SimpleNamespace(session_hash="other"), 500)
     assert [given[1] for given in calls] == [500, 300]
+
+
+def test_sharpening_spends_steps_and_no_bytes_and_leaves_a_newer_face_alone(
+    events, visitor, photo: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr("app.events.compress.THOROUGH", 4)
+    given = tmp_path / "me.png"
+    given.write_bytes(photo.read_bytes())
+    events.open_upload(visitor, str(given), 400)
+    session = events.sessions.get("visitor")
+    quick, seen = session.data, []
+    view = events.sharpen(visitor, 400, lambda done, *_, **__: seen.append(done))
+    assert session.data != quick and 300 < len(session.data) <= 400 and seen == [(i, 4) for i in range(1, 5)]
+    assert "4 steps" in view["notes"] and view["received"]["max"] == len(session.data)
+    events.set_bytes(visitor, 400)
+    assert session.data == quick  # the slider is quick again
+    encode = events.studio.encode
+
+    def slowly(*given):
+        events.start(visitor, 300)
+        return encode(*given)
+
+    monkeypatch.setattr(events.studio, "encode", slowly)
+    assert skipped(events.sharpen(visitor, 400, lambda *_, **__: None))
+    with pytest.warns(UserWarning, match="0 bytes"):
+        assert skipped(events.sharpen(visitor, 0))
 
 
 def test_nothing_received_is_the_mean_face_and_a_late_preview_changes_nothing(events, visitor) -> None:

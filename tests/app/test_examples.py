@@ -30,7 +30,7 @@ def encoded(one: Studio, monkeypatch) -> list[int]:
     """Sizes that were really encoded."""
     sizes: list[int] = []
     encode = one._encode
-    monkeypatch.setattr(one, "_encode", lambda crop, size: sizes.append(size) or encode(crop, size))
+    monkeypatch.setattr(one, "_encode", lambda crop, size, *rest: sizes.append(size) or encode(crop, size, *rest))
     return sizes
 
 
