@@ -39,7 +39,7 @@ class Rates(click.ParamType):
     "--codecs",
     default=None,
     metavar="KEY,KEY,...",
-    help="Which codecs; all that are available by default. --list shows them.",
+    help="Which codecs; by default all that are available and do not take many seconds. --list shows them.",
 )
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write every number."

@@ -1,4 +1,4 @@
-"""A contact sheet: originals in the first column, restorations from ever more bytes beside them."""
+"""Sheets of captioned pictures: originals in the first column, restorations from ever more bytes beside them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from hsc.codec import REFINE, Codec
 
 CAPTION = 22
 """Height in pixels of the line under a picture."""
+
+
+def grid(rows: Sequence[Sequence[tuple[Image.Image, str]]], size: int = 256) -> Image.Image:
+    """Rows of (picture, caption), each picture ``size`` pixels wide and high, on white."""
+    sheet = Image.new("RGB", (size * max(map(len, rows)), (size + CAPTION) * len(rows)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(14)
+    for row, cells in enumerate(rows):
+        for column, (picture, caption) in enumerate(cells):
+            left, top = column * size, row * (size + CAPTION)
+            sheet.paste(picture.resize((size, size), Image.Resampling.LANCZOS), (left, top))
+            draw.text((left + size / 2, top + size + CAPTION / 2), caption, "black", font, anchor="mm")
+    return sheet
 
 
 def contact_sheet(
@@ -25,20 +38,12 @@ def contact_sheet(
         refine: gradient steps of the encoder.
         progress: called after every picture.
     """
-    sheet = Image.new("RGB", (size * (1 + len(targets)), (size + CAPTION) * len(faces)), "white")
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(14)
-
-    def place(picture: Image.Image, column: int, row: int, caption: str) -> None:
-        left, top = column * size, row * (size + CAPTION)
-        sheet.paste(picture.resize((size, size), Image.Resampling.LANCZOS), (left, top))
-        draw.text((left + size / 2, top + size + CAPTION / 2), caption, "black", font, anchor="mm")
-
-    for row, face in enumerate(faces):
-        place(face, 0, row, "original")
-        for column, target in enumerate(targets, start=1):
+    rows = []
+    for face in faces:
+        rows.append([(face, "original")])
+        for target in targets:
             data = codec.encode(face, max_bytes=target, refine=refine)
-            place(codec.decode(data), column, row, f"{len(data):,} bytes")
+            rows[-1].append((codec.decode(data), f"{len(data):,} bytes"))
             if progress:
                 progress()
-    return sheet
+    return grid(rows, size)

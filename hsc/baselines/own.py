@@ -87,7 +87,7 @@ class HSC(ImageCodec):
 class ThoroughHSC(HSC):
     """The same codec with an encoder that takes its time; see :mod:`hsc.refine`."""
 
-    key = "hsc-refined"
+    key, slow = "hsc-refined", True
 
     def __init__(self, codec: Codec | None = None):
         from hsc.codec import THOROUGH

@@ -29,11 +29,13 @@ class ImageCodec(ABC):
         key: short identifier for files and command lines, ``[a-z0-9-]+``.
         name: what tables and plots call it.
         kind: family, one of ``"standard"``, ``"image"``, ``"learned"`` or ``"hsc"``.
+        slow: whether it takes many seconds for a picture, so that it is compared only where somebody asks for it.
     """
 
     key: str
     name: str
     kind: str = "image"
+    slow: bool = False
 
     def available(self) -> str | None:
         """None when the codec can be used here, else the reason why not, as one sentence."""

@@ -50,7 +50,7 @@ def compare_face(
 @functools.lru_cache(maxsize=1)
 def _default_codecs() -> tuple[ImageCodec, ...]:
     """Whether they are available is asked when they are run, so that each that is not has a row that says why."""
-    return tuple(codec for codec in baselines.codecs() if codec.key != "vvc-scaled")
+    return tuple(codec for codec in baselines.codecs() if codec.key != "vvc-scaled" and not codec.slow)
 
 
 def _stream(

@@ -71,7 +71,7 @@ def compare_folder(
     Args:
         folder: aligned, square faces.
         rates: bytes of the files.
-        keys: codecs, see `baselines.get`; all available ones by default.
+        keys: codecs, see `baselines.get`; by default all that are available and not slow.
         cache: folder; None keeps nothing.
         processes: at work at the same time; 1 stays in this process.
         limit: only the first pictures, in the order of their names.
@@ -86,7 +86,7 @@ def compare_folder(
     paths = pictures_in(folder)[:limit]
     load = load or load_codecs
     load_judge = load_judge or default_judge
-    keys = list(dict.fromkeys(keys)) if keys else [codec.key for codec in baselines.codecs()]
+    keys = list(dict.fromkeys(keys)) if keys else [codec.key for codec in baselines.codecs() if not codec.slow]
     known = load(keys)
     described = {codec.key: describe(codec) for codec in known}
     jobs = []

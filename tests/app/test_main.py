@@ -40,6 +40,17 @@ def test_missing_weights_are_one_sentence(monkeypatch) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_page_that_cannot_be_reached_is_one_sentence(monkeypatch) -> None:
+    from app import __main__ as program
+    from app import studio
+
+    monkeypatch.setattr(studio.Studio, "warm_up", lambda self: None)
+    monkeypatch.setattr("gradio.networking.url_ok", lambda url: False)
+    done = CliRunner().invoke(program.main, [])
+    assert done.exit_code == 2 and "error: The page does not answer at its own address" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_mcp_serves_the_endpoints_as_tools(studio, serve) -> None:
     pytest.importorskip("mcp", reason="needs the optional package: pip install 'mcp>=1.21,<2'")
