@@ -39,6 +39,7 @@ def start(studio: Studio, **options: Any) -> gr.Blocks:
     except ValueError as error:
         if "localhost is not accessible" not in str(error):
             raise
+        demo.close(verbose=False)
         raise HSCError(
             "The page does not answer at its own address: a proxy stands in between (NO_PROXY=localhost helps), or the "
             "machine is too busy; please try again."

@@ -289,8 +289,9 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
     ui.examples.select(events.pick_example, [ui.bytes], [*everything, ui.photo], **staged)
     ui.faces.select(events.pick_face, [ui.bytes], everything, **staged)
     ui.bytes.release(events.set_bytes, [ui.bytes], everything, **staged)
-    # In a queue of its own: nobody's slider waits for it.
-    ui.sharpen.click(events.sharpen, [ui.bytes], everything, **{**staged, "concurrency_id": "sharpen"})
+    # In a queue of its own: nobody's slider stands in line behind it.
+    patient = {**staged, "concurrency_id": "sharpen", "trigger_mode": "once"}
+    ui.sharpen.click(events.sharpen, [ui.bytes], everything, **patient)
     ui.received.input(events.receive_preview, [ui.received], receive_view[:4], **quiet)
     ui.received.release(events.receive, [ui.received], receive_view, **quiet)
 

@@ -160,12 +160,13 @@ class Studio:
             return b""
         key = (picture.digest, max_bytes, steps)
         cache = self._examples if picture.digest.startswith(_EXAMPLE) else session.encodings
-        if key not in cache:
+        data = cache.get(key)  # once: another queue may drop it
+        if data is None:
             prepared = self._prepared(picture, max_bytes) if steps == REFINE else None
-            cache[key] = prepared or self._encode(picture.crop, max_bytes, steps, progress)
+            data = cache[key] = prepared or self._encode(picture.crop, max_bytes, steps, progress)
             if len(self._examples) > _KEPT_EXAMPLES:
                 self._examples.popitem(last=False)
-        return cache[key]
+        return data
 
     def _prepared(self, picture: Picture, max_bytes: int) -> bytes | None:
         """An example's file of the default size, as it lies beside the picture; None for anything else."""
@@ -184,10 +185,11 @@ class Studio:
         return self.codec.encode(crop, max_bytes, refine=steps, progress=progress)
 
     def _lent_encoder(self) -> Callable[..., bytes]:
-        """Encoding on a lent GPU by a copy of the networks; symbols are the same as the CPU's."""
+        """Encoding on a lent GPU by a copy of the networks; what it writes decodes to the same symbols anywhere."""
         codec = self._load()
         for part in (codec.generator, codec.networks, codec.preview):
             part.to("cuda")
+        codec.lpips  # loaded here, since what a call loads on a lent GPU is gone after it
 
         @on_gpu(seconds=15)
         def encode(crop: Image.Image, max_bytes: int, steps: int) -> bytes:

@@ -29,9 +29,9 @@ def image_files(folder: Path) -> list[Path]:
 
 def fingerprint(codec: Codec) -> str:
     """Twelve hexadecimal digits that change when a network of the codec does, or its way to encode."""
-    from hsc.codec import REFINE
+    from hsc.baselines.own import sources
 
-    digest = hashlib.sha256(f"refine {REFINE}".encode())
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources()))
     for module in (codec.networks, codec.generator, codec.preview):
         for name, value in sorted(module.state_dict().items()):
             digest.update(name.encode() + value.cpu().numpy().tobytes())

@@ -35,8 +35,6 @@ CHECKSUM_BYTES = 2
 EMPTY_BYTES = HEADER_BYTES + CHECKSUM_BYTES
 """Of a file without layers."""
 MAX_EDITS = 255
-MAX_STRENGTH = 8
-"""Edit strengths lie in [-8, 8)."""
 
 _HEADER = struct.Struct(">3sBHBHB")  # magic, version and layers, model, quality, length, CRC-8
 _EDIT = struct.Struct(">Bh")  # direction, strength

@@ -24,9 +24,11 @@ from hsc.soft import quantise
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
-RATE_WEIGHT, RATE_SPAN = 2.4e-3, 6.0
-"""A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)``: four times what it does in training, since what a step adds to the file
-is paid for by all symbols, which become coarser until it fits."""
+RATE_WEIGHT, RATE_SPAN = 6e-4, 6.0
+"""A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)`` in training."""
+RATE_FACTOR = 4.0
+"""How many times as much it weighs here: what a step adds to the file is paid for by all symbols, which become coarser
+until it fits."""
 COLOUR_WEIGHT = 1.0
 """Of :func:`colour`, as in training."""
 PATCH = 16
@@ -58,7 +60,7 @@ def refine(
         latents: where to start; see :meth:`hsc.codec.Codec.latents`.
         quality: quality byte at which they will be coded, or near it.
         layers: how many of them the file will have, at least 1.
-        steps: of Adam; each is a pass through the generator and back at preview size.
+        steps: of descent; each is a pass through the generator and back at preview size.
         progress: called with steps done and steps in all.
     """
     from hsc.codec import Latents
@@ -69,7 +71,7 @@ def refine(
     seen = lpips.features(target)
     q = torch.tensor([[quality / entropy.QUALITIES]], device=codec.device)
     slices = torch.tensor([layers - 1], device=codec.device)
-    weight = RATE_WEIGHT * 2 ** (-RATE_SPAN * q.item())
+    weight = RATE_FACTOR * RATE_WEIGHT * 2 ** (-RATE_SPAN * q.item())
     semantic_step = networks.scn.step(q)
     with torch.enable_grad():
         # In units of quantisation steps, so that one learning rate serves all channels.
@@ -98,16 +100,17 @@ def refine(
             torch.autograd.backward((trunk, coded.codes, weight * bits / 8), (middle.grad, codes.grad, None))
             adam.step()
             for offset, velocity, rate in zip(offsets, velocities, FEATURE_RATES):
-                if offset.grad is not None:  # None where the file has no layers of this level
-                    _descend(offset, velocity, rate * q.item() / steps**0.5)
+                _descend(offset, velocity, rate * q.item() / steps**0.5)
             if progress:
                 progress(index + 1, steps)
+    for offset in offsets:
+        offset.requires_grad_(False)
     return Latents((s * semantic_step).detach(), features)
 
 
 @torch.no_grad()
 def _descend(offset: Tensor, velocity: Tensor, rate: float) -> None:
-    """A step against the gradient, which is normed over all symbols of a level together.
+    """A step against the gradient, which is normed over all symbols of a level together; 0 for those not received.
 
     Adam, which makes every one of the thousands of symbols move alike, costs more bytes than it saves.
     """
@@ -124,7 +127,7 @@ def _movable(codec: Codec, latents: Latents, q: Tensor) -> tuple[list[Tensor], t
 
     offsets, features = [], []
     for level, fcn, feature in zip(codec.networks.levels, codec.networks.fcn, latents.features):
-        step = torch.exp2(fcn.step.log2(q))[:, :, None, None]
+        step = fcn.step(q)[:, :, None, None]
         side = 2 << level  # half of the features'
         offsets.append(torch.zeros(1, step.shape[1], side, side, device=codec.device, requires_grad=True))
         features.append(moved(feature, step, offsets[-1]))

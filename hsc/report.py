@@ -130,19 +130,6 @@ def text_table(report: Report) -> str:
     )
 
 
-def markdown_table(report: Report, target: int) -> str:
-    """The rows of one rate as a Markdown table, for a README."""
-    rows = [row for row in summarise(report) if row.target == target and row.count]
-    shown = ["lpips_alex", "psnr", "ms_ssim", "identity"]
-    shown = [metric for metric in shown if any(value_of(row, metric) is not None for row in rows)]
-    heads = ["codec", "bytes", *(COLUMNS[metric][0] for metric in shown), "VVC needs"]
-    lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
-    for row in sorted(rows, key=lambda row: value_of(row, "lpips_alex") or math.inf):
-        name = f"**{row.name}**" if row.kind == "hsc" else row.name
-        lines.append("| " + " | ".join([name, *_cells(row, shown)]) + " |")
-    return "\n".join(lines)
-
-
 def read_paper(path: Path) -> list[tuple[str, float, float]]:
     """Published points (codec, bits per pixel, LPIPS) from a CSV file with those columns and # comments.
 

@@ -8,7 +8,7 @@ from app.events.compare import CompareEvents
 from app.events.compress import CompressEvents
 
 MODEL = "model"
-"""Concurrency id that all events share which run the networks."""
+"""Concurrency id that all events share which run the networks for a second at most."""
 
 
 class Events(CompressEvents, CompareEvents):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import gradio as gr
@@ -95,21 +96,23 @@ class CompressEvents(EditEvents):
         """Spend seconds instead of bytes: encode again with many steps of refinement."""
         session = self._session(request)
         with session.lock:
-            picture = self._picture(session)
+            picture, before = self._picture(session), session.data
+            nothing = not self.studio.whole(session).layers
         if picture.crop is None:
             raise HSCError("This face came as a bitstream; only a photo can be compressed with more care.")
-        if round(max_bytes) < SMALLEST_FILE:
-            raise HSCError("There is nothing to sharpen in 0 bytes: move the bytes slider first.")
+        if nothing:
+            raise HSCError("There is nothing to sharpen in so few bytes: move the bytes slider first.")
         # Not under the lock: the page stays usable meanwhile.
         data = self.studio.encode(
             session, picture, round(max_bytes), THOROUGH,
             lambda done, total: progress((done, total), "Looking closer", unit="steps"),
         )  # fmt: skip
         with session.lock:
-            if session.picture is not picture:  # another face was chosen meanwhile
+            if session.data is not before:  # another face or another size was chosen meanwhile
                 return gr.skip()
             note = f"Sharpened: the encoder took {THOROUGH} steps instead of {REFINE}; decoding is as before."
-            return self._show(session, picture, max_bytes, data, note)
+            kept = {name: strength for name, strength in session.strengths.items() if name in self.ui.sliders}
+            return self._show(session, picture, max_bytes, data, note, kept)
 
     @designed
     def receive_preview(self, request: gr.Request, received: float) -> dict:
@@ -143,18 +146,25 @@ class CompressEvents(EditEvents):
             return self._received(session, self._within(session, received))
 
     def _show(
-        self, session: Session, picture: Picture, max_bytes: float, data: bytes | None = None, *notes: str
+        self, session: Session, picture: Picture, max_bytes: float, data: bytes | None = None, note: str = "",
+        kept: Mapping[str, float] | None = None,
     ) -> dict:
-        """A picture in all three steps: encode it, restore it, start editing from zero."""
+        """A picture in all three steps: encode it, restore it, start editing.
+
+        Args:
+            data: its bitstream, where there is one already.
+            note: something to say of it.
+            kept: strengths to start editing with, instead of zero.
+        """
         if data is None:
             data, edits = self.studio.encode(session, picture, round(max_bytes)), []
             if len(data) < 0.85 * max_bytes and len(data) >= SMALLEST_FILE:
-                notes += (f"More bytes do not help: {cards.amount(len(data))} are this model’s best.",)
+                note = f"More bytes do not help: {cards.amount(len(data))} are this model’s best."
         else:
             edits = self.studio.codec.parse(data).edits
             data = bitstream.strip_edits(data) if edits else data
         # All that may refuse the file or its edits comes first: the session keeps its face then.
-        strengths = editing.stored(edits)
+        strengths = {**editing.stored(edits), **(kept or {})}
         directions.combine(strengths)
         if session.picture is not None and session.picture.upload != picture.upload:
             session.folder.drop(session.picture.upload)
@@ -172,9 +182,9 @@ class CompressEvents(EditEvents):
                     [layer.end, layer.name] for layer in whole.layers if layer.name in ("S", "F1", "F4")
                 ],
             },
-            self.ui.notes: cards.notes([*picture.notes, *notes]),
+            self.ui.notes: cards.notes([*picture.notes, note] if note else picture.notes),
             self.ui.faces: picture.picker,
-            self.ui.sharpen: gr.Button(interactive=picture.crop is not None),
+            self.ui.sharpen: gr.Button(interactive=picture.crop is not None and bool(whole.layers)),
             self.ui.file: gr.DownloadButton(
                 value=str(session.file),
                 label=f"Download .hsc, {cards.amount(len(data))}",

@@ -399,6 +399,3 @@ class _MSILLMNetwork(nn.Module):
     def statistics(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """MS-ILLM's scales are the network's own output; the entropy model bounds them from below."""
         return self.model.hyper_synthesis_mean(z), self.model.hyper_synthesis_scale(z)
-
-
-LEARNED: tuple[type[LearnedCodec], ...] = (Hyperprior, Cheng2020, ELIC, MSILLM)

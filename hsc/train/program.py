@@ -28,13 +28,11 @@ from hsc import soft
 from hsc.errors import HSCError
 from hsc.generator import LATENT, LAYERS, Generator
 from hsc.preview import PreviewHead
+from hsc.refine import TEXTURE_WEIGHT
 from hsc.train.data import VALIDATION, load_faces
 from hsc.train.start import start_transforms
 from hsc.train.trainer import Settings, Trainer
 from hsc.weights import cache_dir
-
-TEXTURE_WEIGHT = 1.5
-"""Of LPIPS at full resolution, beside LPIPS of the preview."""
 
 
 def inversion(trainer: Trainer, out: Path) -> None:

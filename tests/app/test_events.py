@@ -57,7 +57,7 @@ def test_the_first_example_is_shown_and_encoded_once(events, visitor, monkeypatc
     assert [given[1] for given in calls] == [500, 300]
 
 
-def test_sharpening_spends_steps_and_no_bytes_and_leaves_a_newer_face_alone(
+def test_sharpening_spends_steps_and_no_bytes_and_keeps_edits(
     events, visitor, photo: Path, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr("app.events.compress.THOROUGH", 4)
@@ -71,16 +71,33 @@ def test_sharpening_spends_steps_and_no_bytes_and_leaves_a_newer_face_alone(
     assert "4 steps" in view["notes"] and view["received"]["max"] == len(session.data)
     events.set_bytes(visitor, 400)
     assert session.data == quick  # the slider is quick again
+    events.edit(visitor, *[0.5 if name == "smile" else 0.0 for name in events.ui.sliders], 0.0)
+    assert events.sharpen(visitor, 400, lambda *_, **__: None)["slider-smile"]["value"] == 0.5
+
+
+def test_sharpening_comes_too_late_for_a_newer_face_or_size(events, visitor, monkeypatch) -> None:
+    monkeypatch.setattr("app.events.compress.THOROUGH", 1)
     encode = events.studio.encode
+    for meanwhile in (lambda: events.set_bytes(visitor, 500), lambda: events.start(visitor, 300)):
+        events.start(visitor, 400)
 
-    def slowly(*given):
-        events.start(visitor, 300)
-        return encode(*given)
+        def slowly(*given, meanwhile=meanwhile):
+            monkeypatch.setattr(events.studio, "encode", encode)
+            meanwhile()
+            return encode(*given)
 
-    monkeypatch.setattr(events.studio, "encode", slowly)
-    assert skipped(events.sharpen(visitor, 400, lambda *_, **__: None))
-    with pytest.warns(UserWarning, match="0 bytes"):
-        assert skipped(events.sharpen(visitor, 0))
+        monkeypatch.setattr(events.studio, "encode", slowly)
+        session = events.sessions.get("visitor")
+        old = session.data
+        assert skipped(events.sharpen(visitor, 400, lambda *_, **__: None))
+        assert session.data != old and events.studio.encode == encode
+
+
+def test_there_is_nothing_to_sharpen_in_a_few_bytes(events, visitor) -> None:
+    view = events.start(visitor, 20)
+    assert not view["sharpen"].interactive
+    with pytest.warns(UserWarning, match="so few bytes"):
+        assert skipped(events.sharpen(visitor, 20))
 
 
 def test_nothing_received_is_the_mean_face_and_a_late_preview_changes_nothing(events, visitor) -> None:

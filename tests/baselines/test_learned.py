@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from hsc.baselines import BaselineError, codecs, pixels
-from hsc.baselines.learned import ELIC, LEARNED, MSILLM, Cheng2020, Hyperprior, read_weights
+from hsc.baselines.learned import ELIC, MSILLM, Cheng2020, Hyperprior, read_weights
 from hsc.errors import WeightsError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +43,10 @@ def untrained(codec) -> dict[str, torch.Tensor]:
     return network.state_dict()
 
 
-@pytest.fixture(scope="module", params=[Hyperprior, Cheng2020, MSILLM, ELIC])
+LEARNED = Hyperprior, Cheng2020, MSILLM, ELIC
+
+
+@pytest.fixture(scope="module", params=LEARNED)
 def installed(request, tmp_path_factory):
     """A codec with weights for two qualities, one file of each kind."""
     folder = tmp_path_factory.mktemp("weights")

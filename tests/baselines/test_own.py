@@ -78,7 +78,7 @@ def test_files_do_not_depend_on_the_number_of_threads(codec):
         files = []
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            files.append(HSC(codec, refine=1).encode(face, 800))
+            files.append(HSC(codec).encode(face, 800))
     finally:
         torch.set_num_threads(before)
     assert files[0] == files[1]

@@ -1,4 +1,4 @@
-"""The pictures of the README and the model card: ``python -m app.pictures``, after every change of the model.
+"""The restorations that README and model card show: ``python -m tests.app.pictures``, after every change of the model.
 
 Only prepared examples are shown, since the faces of the evaluation may not be published: generated ones, which are easier
 for this codec than photos are, and one public-domain portrait.
@@ -17,7 +17,7 @@ from hsc import alignment, baselines, images
 from hsc.codec import THOROUGH, Codec
 from hsc.sheet import grid
 
-FOLDER = Path(__file__).resolve().parents[1] / "assets" / "screenshots"
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "screenshots"
 BESIDE_VVC = (400, 800, 1500)
 ZOOMED = (800, 1500, 2600, 6000)
 CROP = 256
@@ -45,7 +45,7 @@ def faces() -> dict[str, Image.Image]:
 
 
 def beside_vvc(codec: Codec, shown: Sequence[Image.Image], size: int = 150) -> Image.Image:
-    """A row for each face: the original, then this codec and VVC at the same bytes."""
+    """A row for each face: the original, then this codec and VVC at the same bytes, or at VVC's smallest size."""
     vvc = baselines.get("vvc")
     rows = []
     for face in shown:
@@ -80,7 +80,7 @@ def main(folder: Path) -> None:
         ("details", details(codec, shown, THOROUGH)),
     ):
         path = folder / f"{name}.jpg"
-        picture.save(path, quality=85)
+        images.save(picture, path, "Faces restored by HSC, some by VVC; not photographs.", quality=85)
         click.echo(path)
 
 
