@@ -14,7 +14,7 @@ from PIL import Image
 
 from app import examples
 from hsc import alignment, baselines, images
-from hsc.codec import THOROUGH, Codec
+from hsc.codec import Codec
 from hsc.sheet import grid
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "screenshots"
@@ -57,14 +57,14 @@ def beside_vvc(codec: Codec, shown: Sequence[Image.Image], size: int = 150) -> I
     return grid(rows, size)
 
 
-def details(codec: Codec, shown: dict[str, Image.Image], refine: int, size: int = 190) -> Image.Image:
+def details(codec: Codec, shown: dict[str, Image.Image], size: int = 190) -> Image.Image:
     """A row for each detail: the original, and what files of ever more bytes show."""
     rows = []
     for name, caption, left, top in DETAILS:
         box = (left, top, left + CROP, top + CROP)
         row = [(shown[name].crop(box), caption)]
         for target in ZOOMED:
-            data = codec.encode(shown[name], max_bytes=target, refine=refine)
+            data = codec.encode(shown[name], max_bytes=target)
             row.append((codec.decode(data).crop(box), f"{len(data):,} bytes"))
         rows.append(row)
     return grid(rows, size)
@@ -77,7 +77,7 @@ def main(folder: Path) -> None:
     codec, shown = Codec.load(), faces()
     for name, picture in (
         ("beside-vvc", beside_vvc(codec, list(shown.values()))),
-        ("details", details(codec, shown, THOROUGH)),
+        ("details", details(codec, shown)),
     ):
         path = folder / f"{name}.jpg"
         images.save(picture, path, "Faces restored by HSC, some by VVC; not photographs.", quality=85)
