@@ -40,7 +40,7 @@ from hsc.cli import Device
 from hsc.errors import HSCError, WeightsError
 from hsc.train.data import members, open_member, sample_codes
 
-LOWEST, HIGHEST = 0.012, 0.045
+LOWEST, HIGHEST = 0.017, 0.051
 """Bits per pixel at the ends of the range of rates."""
 PIECE = 15 << 20
 """Largest file of a checkpoint, in bytes."""
