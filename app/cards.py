@@ -30,8 +30,6 @@ def amount(size: float) -> str:
 
 def ratio(before: int, after: int) -> str:
     """How many times smaller, to two figures, as ``3,900``."""
-    if not after:
-        return "∞"
     value = before / after
     digits = max(0, len(str(int(value))) - 2)
     return f"{round(value, -digits):,.0f}" if value >= 10 else f"{value:.1f}"
@@ -49,9 +47,10 @@ def numbers(size: int, received: int, semantics: Semantics, total_layers: int, u
     else:
         part = '<p class="numbers-part">nothing at all: the mean of all faces</p>'
     facts = [("bits per pixel", f"{metrics.bpp(size):.4f}")]
-    if upload_bytes:
+    if upload_bytes and size:
         facts.append(("smaller than your file", f"{ratio(upload_bytes, size)}×"))
-    facts.append(("smaller than the raw crop", f"{ratio(RAW_BYTES, size)}×"))
+    if size:
+        facts.append(("smaller than the raw crop", f"{ratio(RAW_BYTES, size)}×"))
     cells = "".join(f"<div><dd>{value}</dd><dt>{escape(name)}</dt></div>" for name, value in facts)
     return (
         f'<div class="numbers"><p class="numbers-main"><strong>{shown}</strong> bytes</p>{part}'

@@ -159,9 +159,12 @@ def table(results: Sequence[Result]) -> str:
             best[name] = max(values) if report.COLUMNS[name][3] else min(values)
     heads = "".join(f'<th scope="col">{escape(_heading(name))}</th>' for name in columns)
     rows = []
+    missing = [result.name.partition(" (")[0] for result in results if _without_weights(result)]
     for result in results:
+        if _without_weights(result):
+            continue
         mark = f'<span class="dot" style="background:{report.colour(result.codec)}"></span>'
-        name = f'<th scope="row">{mark}{escape(result.name)}</th>'
+        name = f'<th scope="row">{mark}{_named(result.name)}</th>'
         if result.reason is not None:
             rows.append(
                 f'<tr class="off">{name}<td colspan="{len(columns) + 1}">'
@@ -176,8 +179,28 @@ def table(results: Sequence[Result]) -> str:
         f'<div class="table-wrap"><table class="scores"><caption>The whole file of each codec, measured'
         ' against the original at 1024 × 1024</caption><thead><tr><th scope="col">Codec</th>'
         f'<th scope="col">Bytes</th>{heads}'
-        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{_missing(missing)}"
     )
+
+
+def _without_weights(result: Result) -> bool:
+    """Whether a codec only waits for weights that its user has to bring."""
+    return result.reason is not None and "weights are not here" in result.reason
+
+
+def _missing(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return (
+        f'<p class="scores-note">Not compared, since their weights do not come with this app: {escape(", ".join(names))}.'
+        " The README says how to bring them.</p>"
+    )
+
+
+def _named(name: str) -> str:
+    """A name with what it has in brackets on a line of its own."""
+    main, bracket, rest = name.partition(" (")
+    return escape(main) + (f"<small>{escape(rest.removesuffix(')'))}</small>" if bracket else "")
 
 
 def _heading(name: str) -> str:

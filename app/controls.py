@@ -67,7 +67,7 @@ class RangeInput(gr.HTML):
             reset = f'<button type="button" class="range-reset" aria-label="Reset {name}">Reset</button>'
         if playable:
             play_button = (
-                '<button type="button" class="range-play" aria-label="Play the stream byte by byte">'
+                '<button type="button" class="range-play" aria-label="Play the stream layer by layer">'
                 '<span aria-hidden="true">▶</span> Play</button>'
             )
         super().__init__(

@@ -103,8 +103,9 @@ def _compress(ui: SimpleNamespace, studio: Studio) -> None:
                 elem_id="bytes",
             )
             ui.sharpen = gr.Button(
-                "Sharpen: same bytes, ten seconds of work", size="sm", interactive=False, elem_id="sharpen"
+                "Sharpen: ten seconds of work, no more bytes", size="sm", interactive=False, elem_id="sharpen"
             )
+            ui.sharpening = gr.HTML("", apply_default_css=False, elem_id="sharpening")
             ui.received = RangeInput(
                 "Bytes received",
                 0,
@@ -114,7 +115,7 @@ def _compress(ui: SimpleNamespace, studio: Studio) -> None:
                 unit="bytes",
                 playable=True,
                 elem_id="received",
-                hint="The stream can be cut anywhere: play it from nothing to the whole file.",
+                hint="The stream can be cut anywhere: play it, layer by layer, from nothing to the whole file.",
             )
             ui.bytemap = gr.HTML("", apply_default_css=False, elem_id="bytemap")
             ui.layers = gr.Plot(show_label=False, elem_id="layers", container=False)
@@ -231,6 +232,7 @@ def _edit(ui: SimpleNamespace) -> None:
         type="filepath",
         interactive=False,
         elem_id="pasted",
+        buttons=["download", "fullscreen"],
     )
 
 
@@ -290,7 +292,7 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
     ui.faces.select(events.pick_face, [ui.bytes], everything, **staged)
     ui.bytes.release(events.set_bytes, [ui.bytes], everything, **staged)
     # In a queue of its own: nobody's slider stands in line behind it.
-    patient = {**staged, "concurrency_id": "sharpen", "trigger_mode": "once"}
+    patient = {**model, "concurrency_id": "sharpen", "trigger_mode": "once", "show_progress_on": [ui.sharpening]}
     ui.sharpen.click(events.sharpen, [ui.bytes], everything, **patient)
     ui.received.input(events.receive_preview, [ui.received], receive_view[:4], **quiet)
     ui.received.release(events.receive, [ui.received], receive_view, **quiet)

@@ -236,6 +236,7 @@ def morph(file: Path, out: Path, move: str, frames: int, size: str) -> None:
 def info(file: Path, as_json: bool) -> None:
     """Say what FILE holds and what each layer costs."""
     from hsc import metrics
+    from hsc.bitstream import HEADER_BYTES
 
     data = _read(file)
     semantics = _codec().parse(data)
@@ -254,10 +255,22 @@ def info(file: Path, as_json: bool) -> None:
     state = "complete" if semantics.complete else "a prefix"
     click.echo(f"{file}: {len(data)} bytes, {facts['bpp']:.5f} bpp, quality {semantics.quality}, {state}")
     click.echo(f"{len(semantics.layers)} of {semantics.total_layers} layers:")
-    for layer in semantics.layers:
-        click.echo(f"  {layer.name:<3} {layer.bytes:>5} bytes, complete at {layer.end}")
+    for index, layer in enumerate(semantics.layers):
+        own = layer.bytes if index else layer.bytes - HEADER_BYTES
+        click.echo(f"  {layer.name:<3} {own:>5} bytes, complete at {layer.end}")
     for direction, strength in semantics.edits:
-        click.echo(f"  edit: direction {direction}, strength {strength:+.2f}")
+        click.echo(f"  edit: {_direction_name(direction)}, strength {strength:+.2f}")
+
+
+def _direction_name(number: int) -> str:
+    """What a direction is called that a file names by number; a newer file may name one that is not here."""
+    import directions
+    from hsc.errors import DirectionError
+
+    try:
+        return directions.by_id(number).name
+    except DirectionError:
+        return f"direction {number}, not known here"
 
 
 @main.command()

@@ -102,6 +102,7 @@ class CompressEvents(EditEvents):
             raise HSCError("This face came as a bitstream; only a photo can be compressed with more care.")
         if nothing:
             raise HSCError("There is nothing to sharpen in so few bytes: move the bytes slider first.")
+        progress(0, "Looking closer")
         # Not under the lock: the page stays usable meanwhile.
         data = self.studio.encode(
             session, picture, round(max_bytes), THOROUGH,
@@ -110,7 +111,7 @@ class CompressEvents(EditEvents):
         with session.lock:
             if session.data is not before:  # another face or another size was chosen meanwhile
                 return gr.skip()
-            note = f"Sharpened: the encoder took {THOROUGH} steps instead of {REFINE}; decoding is as before."
+            note = f"Sharpened: the encoder looked {THOROUGH // REFINE} times as long. Anybody can open the file as before."
             kept = {name: strength for name, strength in session.strengths.items() if name in self.ui.sliders}
             return self._show(session, picture, max_bytes, data, note, kept)
 
@@ -163,6 +164,9 @@ class CompressEvents(EditEvents):
         else:
             edits = self.studio.codec.parse(data).edits
             data = bitstream.strip_edits(data) if edits else data
+            if edits:
+                said = editing.described(editing.stored(edits))
+                note = f"This file holds edits ({said}). The next step shows them; here is the face without."
         # All that may refuse the file or its edits comes first: the session keeps its face then.
         strengths = {**editing.stored(edits), **(kept or {})}
         directions.combine(strengths)
@@ -179,7 +183,7 @@ class CompressEvents(EditEvents):
                 "value": len(data),
                 "max": len(data),
                 "marks": [
-                    [layer.end, layer.name] for layer in whole.layers if layer.name in ("S", "F1", "F4")
+                    [layer.end, layer.name] for layer in whole.layers if layer.name in ("S", "F1", "F4", "F9")
                 ],
             },
             self.ui.notes: cards.notes([*picture.notes, note] if note else picture.notes),

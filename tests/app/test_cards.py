@@ -33,7 +33,7 @@ def test_amounts_are_readable(size: int, text: str) -> None:
     assert cards.amount(size) == text
 
 
-@pytest.mark.parametrize(("after", "text"), [(800, "3,900"), (3_145_728, "1.0"), (0, "∞"), (100_000, "31")])
+@pytest.mark.parametrize(("after", "text"), [(800, "3,900"), (3_145_728, "1.0"), (100_000, "31")])
 def test_ratios_have_two_figures(after: int, text: str) -> None:
     assert cards.ratio(cards.RAW_BYTES, after) == text
 

@@ -67,8 +67,8 @@ def test_sharpening_spends_steps_and_no_bytes_and_keeps_edits(
     session = events.sessions.get("visitor")
     quick, seen = session.data, []
     view = events.sharpen(visitor, 400, lambda done, *_, **__: seen.append(done))
-    assert session.data != quick and 300 < len(session.data) <= 400 and seen == [(i, 4) for i in range(1, 5)]
-    assert "4 steps" in view["notes"] and view["received"]["max"] == len(session.data)
+    assert session.data != quick and 300 < len(session.data) <= 400 and seen == [0, *((i, 4) for i in range(1, 5))]
+    assert "Sharpened" in view["notes"] and view["received"]["max"] == len(session.data)
     events.set_bytes(visitor, 400)
     assert session.data == quick  # the slider is quick again
     events.edit(visitor, *[0.5 if name == "smile" else 0.0 for name in events.ui.sliders], 0.0)
