@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app import cards, plots
+from app import cards, comparison, plots
 from hsc.alignment import Face
 from hsc.codec import Layer, Semantics
 
@@ -75,3 +75,10 @@ def test_faces_can_be_picked_only_where_there_is_a_choice() -> None:
 def test_notes_and_captions_are_escaped() -> None:
     assert "<b>" not in cards.notes(["<b>bold</b>"])
     assert '"><' not in cards.caption('a"><b', "c", "d", "stage").replace('"><span', "")
+
+
+def test_the_committed_benchmark_gives_the_plot_its_curves() -> None:
+    rows = comparison.benchmark()
+    assert {"hsc", "vvc", "hific"} <= {row.codec for row in rows} and all(row.count == 64 for row in rows)
+    figure = plots.rate_distortion([], "lpips_alex", rows)
+    assert "HSC" in {trace.name for trace in figure.data}
