@@ -159,7 +159,7 @@ def table(results: Sequence[Result]) -> str:
             best[name] = max(values) if report.COLUMNS[name][3] else min(values)
     heads = "".join(f'<th scope="col">{escape(_heading(name))}</th>' for name in columns)
     rows = []
-    missing = [result.name.partition(" (")[0] for result in results if _without_weights(result)]
+    missing = [report.short_name(result.name) for result in results if _without_weights(result)]
     for result in results:
         if _without_weights(result):
             continue
@@ -199,8 +199,9 @@ def _missing(names: Sequence[str]) -> str:
 
 def _named(name: str) -> str:
     """A name with what it has in brackets on a line of its own."""
-    main, bracket, rest = name.partition(" (")
-    return escape(main) + (f"<small>{escape(rest.removesuffix(')'))}</small>" if bracket else "")
+    main = report.short_name(name)
+    rest = name[len(main) :].removeprefix(" (").removesuffix(")")
+    return escape(main) + (f"<small>{escape(rest)}</small>" if rest else "")
 
 
 def _heading(name: str) -> str:

@@ -103,7 +103,7 @@ def _compress(ui: SimpleNamespace, studio: Studio) -> None:
                 elem_id="bytes",
             )
             ui.sharpen = gr.Button(
-                "Sharpen: ten seconds of work, no more bytes", size="sm", interactive=False, elem_id="sharpen"
+                "Sharpen: seconds of work, no more bytes", size="sm", interactive=False, elem_id="sharpen"
             )
             ui.sharpening = gr.HTML("", apply_default_css=False, elem_id="sharpening")
             ui.received = RangeInput(

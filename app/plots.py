@@ -98,7 +98,7 @@ def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[
             x=[result.bytes],
             y=[result.metrics[metric]],
             mode="markers+text",
-            text=[result.name.partition(" (")[0]],
+            text=[report.short_name(result.name)],
             name=result.name,
             textposition=side,
             showlegend=False,

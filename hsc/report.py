@@ -48,6 +48,11 @@ def colour(key: str) -> str:
     return _COLOURS.get(key) or _SPARE[sum(key.encode()) % len(_SPARE)]
 
 
+def short_name(name: str) -> str:
+    """A codec's name without what it has in brackets."""
+    return name.partition(" (")[0]
+
+
 def value_of(row: Row, metric: str) -> float | None:
     """A metric of `COLUMNS` in a row, or None."""
     return row.frechet if metric == "frechet" else row.metrics.get(metric)
