@@ -353,13 +353,12 @@ def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine:
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--levels", default=2, show_default=True, type=click.IntRange(1, 2),
               help="Levels of F: 16x16, 32x32.")
-@click.option("--finest-only", is_flag=True, help="Train the networks of the finest level alone.")
 @click.option("--synthetic", type=click.IntRange(0), default=4, show_default=True, help="Synthetic faces a step.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=8e-4, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", type=Device(), default="cpu", show_default=True)
 def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path, ...], out: Path, batch: int,
-          synthetic: int, levels: int, finest_only: bool, learning_rate: float, seed: int, device: str) -> None:
+          synthetic: int, levels: int, learning_rate: float, seed: int, device: str) -> None:
     """Run one training STAGE for a given time; prints held-out metrics last.
 
     Example: python -m hsc train codec --minutes 10 --from runs/semantics.safetensors --data a.tar --out runs
@@ -368,7 +367,7 @@ def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path,
 
     out.mkdir(parents=True, exist_ok=True)
     settings = program.Settings(minutes=minutes, batch=batch, synthetic=synthetic, learning_rate=learning_rate,
-                                seed=seed, levels=levels, finest_only=finest_only)
+                                seed=seed, levels=levels)
     program.run(stage, settings, list(data), out, checkpoint, device)
 
 
@@ -376,14 +375,12 @@ def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path,
 @click.argument("checkpoint", type=FILE)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--model-id", type=click.IntRange(0, 65535), help="Model that the weights are. [the present one]")
-@click.option("--over", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Exported weights that --finest-only trained on from, to be kept to the bit.")
-def export(checkpoint: Path, folder: Path, model_id: int | None, over: Path | None) -> None:
-    """Turn a training CHECKPOINT into the half-precision weights that the codec loads."""
+def export(checkpoint: Path, folder: Path, model_id: int | None) -> None:
+    """Turn a training CHECKPOINT into the weights that the codec loads."""
     from hsc.codec import MODEL_ID
     from hsc.train.export import export as write
 
-    for path in write(checkpoint, folder, MODEL_ID if model_id is None else model_id, over):
+    for path in write(checkpoint, folder, MODEL_ID if model_id is None else model_id):
         click.echo(f"{path}: {path.stat().st_size} bytes")
 
 

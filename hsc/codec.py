@@ -25,18 +25,16 @@ from hsc.model import HSCNetworks
 from hsc.preview import PREVIEW_SIZE, PreviewHead
 from hsc.rangecoder import MAX_SYMBOL
 
-MODEL_ID = 3
+MODEL_ID = 4
 """Names the shipped networks and tables."""
-READS = (2, MODEL_ID)
-"""Models whose files can be read: one of model 2 is one of model 3 that ends with 16x16's F."""
-RELEASES = {1: "0.1", 2: "0.2", 3: "0.3"}
+RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4"}
 """The release of this project that has each model."""
 CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
 REFINE = 2
-"""Gradient steps of an ordinary encode: what one second leaves time for."""
+"""Refinement steps of an ordinary encode: what one second leaves time for."""
 THOROUGH = 20
-"""Gradient steps where somebody is ready to wait: about 3.5 seconds on two cores."""
+"""Refinement steps where somebody is ready to wait: about 3.5 seconds on two cores."""
 SIZES = (1024, 512, 256)
 """Sides in pixels that pictures can be decoded to."""
 
@@ -172,8 +170,8 @@ class Codec:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
             quality: 0 ... 255 instead, for about 300 to about 6,000 bytes.
-            refine: gradient steps on S and F against the picture, see :mod:`hsc.refine`, at about 0.2 s each
-                on two cores; the decoder is the same.
+            refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.2 s each on two
+                cores; the decoder is the same.
             progress: called with steps done and steps in all.
 
         Raises:
@@ -294,7 +292,7 @@ class Codec:
             BitstreamError: the data is foreign, damaged, or of another version or model.
         """
         reader = BitstreamReader(data)
-        if reader.model_id not in (None, *READS):
+        if reader.model_id not in (None, MODEL_ID):
             release = RELEASES.get(reader.model_id)
             where = f"which release {release} has" if release else "which is not known here"
             here = f"release {RELEASES[MODEL_ID]} with model {MODEL_ID}"

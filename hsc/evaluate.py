@@ -29,7 +29,7 @@ def evaluate(
         codec: used for all of them.
         folder: aligned square faces; the metrics run at 1024.
         targets: ``max_bytes`` of the encoder.
-        refine: gradient steps of the encoder.
+        refine: refinement steps of the encoder.
         limit: only the first pictures.
         load_judge, progress: as in :func:`hsc.compare.compare_folder`.
 

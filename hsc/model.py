@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hsc.networks import (
     FeatureCompressionNetwork,
     GeneralInversionEncoder,
+    LatentUpdater,
     SemanticCompressionNetwork,
     SemanticContextEncoder,
 )
@@ -24,7 +25,7 @@ LATENTS, SLICES = (192, 96), (8, 4)
 
 
 class HSCNetworks(nn.Module):
-    """GIE, SCN, and for each level of F an FCN and an SCE (HSC, arXiv 2502.16799).
+    """GIE, SCN, for each level of F an FCN and an SCE (HSC, arXiv 2502.16799), and an updater for the encoder.
 
     Args:
         levels: levels of F that are coded: 1 for 16x16, 2 for 32x32 as well.
@@ -46,6 +47,7 @@ class HSCNetworks(nn.Module):
             )
             for i in range(levels)
         )
+        self.updater = LatentUpdater(LATENTS[:levels])
 
     @classmethod
     def for_state(cls, state: Mapping[str, Tensor]) -> HSCNetworks:
@@ -56,10 +58,6 @@ class HSCNetworks(nn.Module):
     def levels(self) -> range:
         """Generator levels of F, coarse to fine."""
         return range(FIRST_LEVEL, FIRST_LEVEL + len(self.fcn))
-
-    def finest(self) -> list[nn.Module]:
-        """The networks that only the finest level needs."""
-        return [*self.gie.lateral[-1:], self.gie.to_f[-1], self.fcn[-1], self.sce[-1]]
 
     @property
     def layers(self) -> int:

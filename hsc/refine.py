@@ -1,14 +1,16 @@
-"""Encoder-side refinement: gradient steps on one photo's latents, with the rate in the loss.
+"""Encoder-side refinement: a photo's latents are coded, looked at, and moved, a few times.
 
-The feed-forward encoder sees 256 pixels and has to guess the texture codes of S; a few steps through the frozen decoder
-find better ones (Campos et al., "Content Adaptive Optimization for Neural Image Compression", CVPRW 2019). F is coded
-anew for each S, and moves with it in long files. The file format and the decoder do not change, and decoding costs nothing
-more.
+The feed-forward encoder sees 256 pixels and cannot know what the decoder will make of its latents. The first steps are
+learned ones (:mod:`hsc.amortised`); where there is time for more, they go on by gradient descent, with the rate in the
+loss, through the frozen decoder (Campos et al., "Content Adaptive Optimization for Neural Image Compression", CVPRW
+2019). F is coded anew for each S, and moves with it in long files. The file format and the decoder do not change, and
+decoding costs nothing more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,13 +19,16 @@ from PIL import Image
 from torch import Tensor
 
 from hsc import entropy, images, window
+from hsc.amortised import Seen, learned_offsets
 from hsc.generator import SIZE
 from hsc.preview import PREVIEW_LEVEL, PREVIEW_SIZE
-from hsc.soft import quantise
+from hsc.soft import SoftCoded, moved, no_offsets, quantise
 
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
+LEARNED = 2
+"""Steps that are learned ones: the updater has seen no more in training."""
 RATE_WEIGHT, RATE_SPAN = 6e-4, 6.0
 """A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)`` in training."""
 RATE_FACTOR = 4.0
@@ -40,7 +45,7 @@ WINDOW = 24
 LEARNING_RATE = 0.18
 """Of Adam on S, in quantisation steps, over the square root of the number of gradient steps."""
 FEATURE_RATES = 0.2, 0.1
-"""Of momentum on each level of F, likewise, and in proportion to the quality: coarse symbols are too dear to be moved."""
+"""Of momentum on each level of F, likewise, in proportion to the quality: coarse symbols are too dear to be moved."""
 MOMENTUM = 0.8
 
 
@@ -60,56 +65,94 @@ def refine(
         latents: where to start; see :meth:`hsc.codec.Codec.latents`.
         quality: quality byte at which they will be coded, or near it.
         layers: how many of them the file will have, at least 1.
-        steps: of descent; each is a pass through the generator and back at preview size.
+        steps: the first of them learned ones, the others of descent; each is a pass through the generator and back
+            at preview size.
         progress: called with steps done and steps in all.
     """
-    from hsc.codec import Latents
-
-    networks, generator, lpips = codec.networks, codec.generator, codec.lpips
-    large = images.to_tensor(image, SIZE).to(codec.device)
-    target = images.to_tensor(image, PREVIEW_SIZE).to(codec.device)
-    seen = lpips.features(target)
+    judge = _Judge(codec, image)
     q = torch.tensor([[quality / entropy.QUALITIES]], device=codec.device)
     slices = torch.tensor([layers - 1], device=codec.device)
+    learned = min(steps, LEARNED)
+    for index in range(learned):
+        latents = _learned_step(codec, judge, latents, q, slices)
+        if progress:
+            progress(index + 1, steps)
+    for done, latents in enumerate(_descend(codec, judge, latents, q, slices, steps - learned), learned + 1):
+        if progress:
+            progress(done, steps)
+    return latents
+
+
+class _Judge:
+    """Looks at what was coded beside the photo: at all of it as a preview, and at full resolution through a window."""
+
+    def __init__(self, codec: Codec, image: Image.Image) -> None:
+        self.codec = codec
+        self.target = images.to_tensor(image, PREVIEW_SIZE).to(codec.device)
+        self._large = images.to_tensor(image, SIZE).to(codec.device)
+        self._features = codec.lpips.features(self.target)
+        self._looks = 0
+
+    @torch.enable_grad()
+    def __call__(self, coded: SoftCoded) -> Seen:
+        generator, level = self.codec.generator, self.codec.networks.levels[-1]
+        feature, codes = (tensor.detach().requires_grad_(True) for tensor in (coded.features[-1], coded.codes))
+        trunk = generator.prefix(codes, PREVIEW_LEVEL, feature, level)
+        # Window and preview go back to here one after the other, so that only one of them is in memory.
+        middle = trunk.detach().requires_grad_(True)
+        place = window.corner(self._looks, WINDOW)
+        self._looks += 1
+        part = window.render(generator, middle, codes, place, WINDOW)
+        (TEXTURE_WEIGHT * self.codec.lpips(part, window.cut(self._large, place, WINDOW)).sum()).backward()
+        del part
+        picture = self.codec.preview(middle, codes)
+        distortion = (picture - self.target).abs().mean() + COLOUR_WEIGHT * colour(picture, self.target).sum()
+        distortion = distortion + self.codec.lpips.distance(self.codec.lpips.features(picture), self._features).sum()
+        distortion.backward()
+        trunk.backward(middle.grad)
+        return Seen(picture.detach(), feature.grad, codes.grad)
+
+
+def _learned_step(codec: Codec, judge: _Judge, latents: Latents, q: Tensor, slices: Tensor) -> Latents:
+    networks = codec.networks
+    semantics, *offsets = learned_offsets(
+        networks, codec.generator.prefix, judge, networks.updater, judge.target, latents.semantics, latents.features,
+        q, slices,
+    )
+    return replace(latents, semantics=latents.semantics + semantics, features=moved(latents.features, offsets))
+
+
+def _descend(
+    codec: Codec, judge: _Judge, latents: Latents, q: Tensor, slices: Tensor, steps: int
+) -> Iterator[Latents]:
+    """Steps of gradient descent."""
+    networks = codec.networks
     weight = RATE_FACTOR * RATE_WEIGHT * 2 ** (-RATE_SPAN * q.item())
-    semantic_step = networks.scn.step(q)
-    with torch.enable_grad():
-        # In units of quantisation steps, so that one learning rate serves all channels.
-        s = (latents.semantics / semantic_step).detach().clone().requires_grad_(True)
-        offsets, features = _movable(codec, latents, q)
-        adam = torch.optim.Adam([s], lr=LEARNING_RATE / steps**0.5, betas=(MOMENTUM, 0.95))
-        velocities = [torch.zeros_like(offset) for offset in offsets]
-        for index in range(steps):
-            coded = quantise(networks, generator.prefix, s * semantic_step, features, q, slices)
-            trunk = generator.prefix(coded.codes, PREVIEW_LEVEL, coded.features[-1], networks.levels[-1])
-            # Window and preview go back to here one after the other, so that only one of them is in memory.
-            middle, codes = trunk.detach().requires_grad_(True), coded.codes.detach().requires_grad_(True)
-            place = window.corner(index, WINDOW)
-            part = window.render(generator, middle, codes, place, WINDOW)
-            (TEXTURE_WEIGHT * lpips(part, window.cut(large, place, WINDOW)).sum()).backward()
-            del part
-            picture = codec.preview(middle, codes)
-            distortion = (picture - target).abs().mean() + COLOUR_WEIGHT * colour(picture, target).sum()
-            distortion = distortion + lpips.distance(lpips.features(picture), seen).sum()
-            distortion.backward()
-            del picture, distortion
+    # In units of quantisation steps, so that one learning rate serves all channels.
+    widths = [networks.scn.step(q), *(fcn.step(q)[:, :, None, None] for fcn in networks.fcn)]
+    s = (latents.semantics / widths[0]).detach().requires_grad_(True)
+    _, *offsets = (offset.requires_grad_(True) for offset in no_offsets(networks, s.detach()))
+    adam = torch.optim.Adam([s], lr=LEARNING_RATE / max(steps, 1)**0.5, betas=(MOMENTUM, 0.95))
+    velocities = [torch.zeros_like(offset) for offset in offsets]
+    for _ in range(steps):
+        with torch.enable_grad():
+            features = moved(latents.features, [offset * width for offset, width in zip(offsets, widths[1:])])
+            coded = quantise(networks, codec.generator.prefix, s * widths[0], features, q, slices)
             # S has no cheap differentiable rate here; a symbol costs about a bit for each doubling.
-            semantic_bits = torch.log2(1 + s.abs()).sum()
-            bits = coded.bits[:, :layers - 1].sum() + semantic_bits
+            bits = coded.bits[:, :int(slices)].sum() + torch.log2(1 + s.abs()).sum()
+            seen = judge(coded)
             adam.zero_grad()
-            torch.autograd.backward((trunk, coded.codes, weight * bits / 8), (middle.grad, codes.grad, None))
-            adam.step()
-            for offset, velocity, rate in zip(offsets, velocities, FEATURE_RATES):
-                _descend(offset, velocity, rate * q.item() / steps**0.5)
-            if progress:
-                progress(index + 1, steps)
-    for offset in offsets:
-        offset.requires_grad_(False)
-    return Latents((s * semantic_step).detach(), features)
+            torch.autograd.backward((coded.features[-1], coded.codes, weight * bits / 8),
+                                    (seen.feature_gradient, seen.code_gradient, None))
+        adam.step()
+        for offset, velocity, rate in zip(offsets, velocities, FEATURE_RATES):
+            _step(offset, velocity, rate * q.item() / steps**0.5)
+        moves = [offset.detach() * width for offset, width in zip(offsets, widths[1:])]
+        yield replace(latents, semantics=(s * widths[0]).detach(), features=moved(latents.features, moves))
 
 
 @torch.no_grad()
-def _descend(offset: Tensor, velocity: Tensor, rate: float) -> None:
+def _step(offset: Tensor, velocity: Tensor, rate: float) -> None:
     """A step against the gradient, which is normed over all symbols of a level together; 0 for those not received.
 
     Adam, which makes every one of the thousands of symbols move alike, costs more bytes than it saves.
@@ -117,18 +160,3 @@ def _descend(offset: Tensor, velocity: Tensor, rate: float) -> None:
     velocity.lerp_(offset.grad / offset.grad.square().mean().sqrt().clamp(min=1e-12), 1 - MOMENTUM)
     offset -= rate * velocity
     offset.grad = None
-
-
-def _movable(codec: Codec, latents: Latents, q: Tensor) -> tuple[list[Tensor], tuple[Callable[[Tensor], Tensor], ...]]:
-    """Offsets of F's coefficients at each level, in quantisation steps at quality ``q``, and the features with them."""
-
-    def moved(feature: Callable[[Tensor], Tensor], step: Tensor, offset: Tensor) -> Callable[[Tensor], Tensor]:
-        return lambda base: feature(base) + offset * step
-
-    offsets, features = [], []
-    for level, fcn, feature in zip(codec.networks.levels, codec.networks.fcn, latents.features):
-        step = fcn.step(q)[:, :, None, None]
-        side = 2 << level  # half of the features'
-        offsets.append(torch.zeros(1, step.shape[1], side, side, device=codec.device, requires_grad=True))
-        features.append(moved(feature, step, offsets[-1]))
-    return offsets, tuple(features)

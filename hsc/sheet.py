@@ -35,7 +35,7 @@ def contact_sheet(
         faces: FFHQ-aligned squares.
         targets: ``max_bytes`` of the encoder.
         size: side of one picture in pixels.
-        refine: gradient steps of the encoder.
+        refine: refinement steps of the encoder.
         progress: called after every picture.
     """
     rows = []

@@ -29,12 +29,14 @@ class SoftCoded:
         codes: S^ ``(B, 16, 512)``.
         features: F^ at each level.
         bases: what the generator makes of everything before each level.
+        latents: coefficients of S, and of F at each level, before quantisation.
         bits: of every slice, ``(B, slices of all levels)``.
     """
 
     codes: Tensor
     features: list[Tensor]
     bases: list[Tensor]
+    latents: list[Tensor]
     bits: Tensor
 
 
@@ -64,7 +66,7 @@ def quantise(
         noise: estimate bits from uniform noise instead of rounding (Ballé et al., 2017).
         slice_bits: offsets and log2 scales, in steps, to bits of every symbol.
     """
-    step = networks.scn.step(quality)
+    step, latents = networks.scn.step(quality), [semantics]
     semantics = round_through(semantics / step) * step
     codes = networks.scn.decode(semantics)
     found, bases, bits, coarser, first = [], [], [], None, 0
@@ -73,16 +75,15 @@ def quantise(
         log2_step = fcn.step.log2(quality)[:, :, None, None]
         context = sce.start(semantics, quality, coarser)
         received = None if count is None else count - first
-        coarser, own = code_slices(
-            fcn, sce, features[index](bases[-1]), context, log2_step, received, noise, slice_bits
-        )
+        latents.append(features[index](bases[-1]))
+        coarser, own = code_slices(fcn, sce, latents[-1], context, log2_step, received, noise, slice_bits)
         bits += own
         feature = fcn.decode(coarser, bases[-1])
         if count is not None:
             feature = torch.where((received > 0)[:, None, None, None], feature, bases[-1])
         found.append(feature)
         first += fcn.slices
-    return SoftCoded(codes, found, bases, torch.stack(bits, 1))
+    return SoftCoded(codes, found, bases, latents, torch.stack(bits, 1))
 
 
 def code_slices(
@@ -105,3 +106,20 @@ def code_slices(
         received.append(value)
         context = torch.cat((context, value), 1)
     return torch.cat(received, 1), bits
+
+
+def no_offsets(networks: HSCNetworks, semantics: Tensor) -> list[Tensor]:
+    """Zeros to be added to coefficients: to those of S ``(B, 768)``, and of F at each level ``(B, C, h, w)``."""
+    sides = (2 << level for level in networks.levels)  # half of the features'
+    shapes = ((fcn.latent, side, side) for fcn, side in zip(networks.fcn, sides))
+    return [torch.zeros_like(semantics), *(semantics.new_zeros(len(semantics), *shape) for shape in shapes)]
+
+
+def moved(
+    features: Sequence[Callable[[Tensor], Tensor]], offsets: Sequence[Tensor]
+) -> tuple[Callable[[Tensor], Tensor], ...]:
+    """Bases to coefficients of F, as ``features`` give them, with an offset added at each level."""
+    return tuple(
+        lambda base, feature=feature, offset=offset: feature(base) + offset
+        for feature, offset in zip(features, offsets)
+    )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from PIL import Image
 
 import hsc
 from hsc.generator import SIZE
 from hsc.images import to_tensor
-from hsc.refine import refine
+from hsc.preview import PREVIEW_SIZE
+from hsc.refine import LEARNED, refine
+from hsc.train.data import sample_codes
 
 
 @pytest.mark.slow
@@ -27,12 +30,30 @@ def test_refinement_helps_and_keeps_the_size(shared):
 
 
 @pytest.mark.parametrize(("quality", "layers", "moves"), [(0, 13, (0, 0)), (128, 13, (1, 1)), (128, 3, (1, 0))])
-def test_features_move_in_proportion_to_the_quality_and_only_where_they_are_sent(quality, layers, moves):
+def test_features_descend_in_proportion_to_the_quality_and_only_where_they_are_sent(
+    quality, layers, moves, monkeypatch
+):
+    monkeypatch.setattr("hsc.refine.LEARNED", 0)
     codec = hsc.Codec.load()
     face = codec.decode(b"")
-    codes, features = codec.invert(face)
-    latents, bases = codec.latents(codes, features), codec.semantics(codes).features
+    latents, bases = codec.latents(*codec.invert(face)), codec.semantics(codec.invert(face)[0]).features
     refined = refine(codec, face, latents, quality, layers, steps=1)
     assert not refined.semantics.requires_grad and not refined.semantics.equal(latents.semantics)
     for old, new, base, moved in zip(latents.features, refined.features, bases, moves):
         assert old(base).equal(new(base)) != bool(moved) and not new(base).requires_grad
+
+
+def test_a_learned_step_lowers_the_distortion_it_looks_at():
+    """Of what the gradient was taken from: the preview and one window of the full picture."""
+    codec = hsc.Codec.load()
+    face = codec.render(codec.semantics(sample_codes(codec.generator, 1, torch.Generator().manual_seed(3))))
+    latents = codec.latents(*codec.invert(face))
+    preview = to_tensor(face, PREVIEW_SIZE)
+    errors = []
+    for steps in (0, 1, LEARNED):
+        done = []
+        moved = refine(codec, face, latents, 160, 13, steps, lambda *report: done.append(report))
+        assert done == [(i + 1, steps) for i in range(steps)]
+        semantics = codec.parse(codec._write(codec._quantise(moved, 160), 160))
+        errors.append(codec.lpips(to_tensor(codec.render_preview(semantics)), preview).item())
+    assert errors[1] < errors[0] and errors[2] < errors[0]

@@ -22,7 +22,7 @@ class HSC(ImageCodec):
 
     Args:
         codec: one that is loaded already; without it the shipped one is loaded on first use.
-        refine: gradient steps of the encoder, by default as many as it takes by itself.
+        refine: refinement steps of the encoder, by default as many as it takes by itself.
     """
 
     key, name, kind = "hsc", "HSC", "hsc"

@@ -23,7 +23,7 @@ class FeatureCompressionNetwork(nn.Module):
         super().__init__()
         if latent % slices:
             raise ValueError(f"{latent} channels cannot be cut into {slices} equal slices.")
-        self.slices, self.slice_channels = slices, latent // slices
+        self.latent, self.slices, self.slice_channels = latent, slices, latent // slices
         self.analysis = nn.Conv2d(channels, latent, 2, 2)
         self.analysis_correction = nn.Sequential(
             nn.Conv2d(2 * channels, width, 1), nn.LeakyReLU(0.2),

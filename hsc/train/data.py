@@ -77,11 +77,14 @@ class Faces:
         pictures = torch.from_numpy(self.pictures[indexes]).permute(0, 3, 1, 2).float() / 127.5 - 1
         return _mirror(pictures, flip)
 
-    def large(self, indexes: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
-        """Some of :attr:`detailed` enlarged to ``(B, 3, 1024, 1024)`` float32 in [-1, 1]."""
+    def detail(self, indexes: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
+        """Some of :attr:`detailed`, ``(B, 3, 512, 512)`` float32 in [-1, 1]."""
         pictures = torch.from_numpy(self.details[np.searchsorted(self.detailed, indexes)])
-        pictures = _mirror(pictures.permute(0, 3, 1, 2).float() / 127.5 - 1, flip)
-        return F.interpolate(pictures, scale_factor=2, mode="bicubic").clamp(-1, 1)
+        return _mirror(pictures.permute(0, 3, 1, 2).float() / 127.5 - 1, flip)
+
+    def large(self, indexes: np.ndarray) -> Tensor:
+        """Some of :attr:`detailed` enlarged to ``(B, 3, 1024, 1024)``."""
+        return F.interpolate(self.detail(indexes), scale_factor=2, mode="bicubic").clamp(-1, 1)
 
 
 def _mirror(pictures: Tensor, flip: np.ndarray | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""From a training checkpoint to the shipped weights: half-precision networks and integer frequency tables."""
+"""From a training checkpoint to the shipped weights: networks of 8 or 16 bits, and integer frequency tables."""
 
 from __future__ import annotations
 
@@ -22,17 +22,13 @@ HALF_WIDTH = 1500
 """Farthest bin from the mode that a semantic table may have."""
 
 
-def export(
-    checkpoint: Path, folder: Path, model_id: int = codec.MODEL_ID, over: Path | None = None
-) -> list[Path]:
-    """Write ``encoder.safetensors`` (GIE) and ``codec.safetensors`` (all else) from a training checkpoint.
+def export(checkpoint: Path, folder: Path, model_id: int = codec.MODEL_ID) -> list[Path]:
+    """Write ``encoder.safetensors`` (GIE, updater) and ``codec.safetensors`` (all else) from a training checkpoint.
 
     Args:
         checkpoint: of the training program, with its rate model.
         folder: made if missing.
         model_id: kept in the metadata of both files: it says which files these weights read.
-        over: a folder of exported weights that ``--finest-only`` trained on from. They are kept to the bit, tables of S
-            included, so that the new model's files begin as theirs do.
 
     Raises:
         WeightsError: the checkpoint is missing, damaged or something else.
@@ -52,7 +48,7 @@ def export(
             for name, value in networks.state_dict().items()}
     networks.load_state_dict({name: value.float() if value.is_floating_point() else value
                               for name, value in half.items()})
-    encoder = {name: value for name, value in half.items() if name.startswith("gie.")}
+    encoder = {name: value for name, value in half.items() if name.startswith(("gie.", "updater."))}
     shipped = {name: value for name, value in half.items() if name not in encoder}
     for name, tables in (("semantic", semantic_tables(networks, model["rate"])),
                          ("gaussian", gaussian_tables())):
@@ -61,15 +57,9 @@ def export(
         rows = torch.arange(cdf.shape[1])[None] < lengths[:, None]
         shipped |= {f"tables.{name}.cdf": cdf[rows], f"tables.{name}.lengths": lengths,
                     f"tables.{name}.offsets": offsets}
-    if over:
-        for name, tensors in (("encoder", encoder), ("codec", shipped)):
-            kept = weights.read(over / f"{name}.safetensors")
-            if not kept.keys() <= tensors.keys():
-                raise WeightsError(f"{checkpoint.name} does not go on from the weights in {over.name}.")
-            tensors |= kept
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "encoder.safetensors", folder / "codec.safetensors"]
-    for path, tensors in zip(paths, (encoder, shipped)):
+    for path, tensors in zip(paths, (weights.pack(encoder), shipped)):
         tensors = {name: value.contiguous() for name, value in tensors.items()}
         try:
             save_file(tensors, path, {"model_id": str(model_id)})

@@ -43,6 +43,13 @@ class PictureLoss(nn.Module):
             "identity": 1 - (embedding * target["embedding"]).sum(1),
         }
 
+    def visible(self, picture: Tensor, target: dict) -> Tensor:
+        """The terms ``(B,)`` that an encoder can see for itself: all but identity, whose network is not shipped."""
+        with torch.autocast(picture.device.type, self.precision):
+            features = self.lpips.features(picture)
+        error = (picture - target["picture"]).abs().mean((1, 2, 3)) + COLOUR_WEIGHT * colour(picture, target["picture"])
+        return error + self.lpips.distance(features, target["features"])
+
     def total(self, terms: dict[str, Tensor]) -> Tensor:
         """Weighted sum ``(B,)``."""
         return sum(self.WEIGHTS[name] * value for name, value in terms.items())

@@ -16,7 +16,6 @@ Stages, in order:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -28,7 +27,7 @@ from hsc import soft
 from hsc.errors import HSCError
 from hsc.generator import LATENT, LAYERS, Generator
 from hsc.preview import PreviewHead
-from hsc.refine import TEXTURE_WEIGHT
+from hsc.refine import LEARNED, TEXTURE_WEIGHT
 from hsc.train.data import VALIDATION, load_faces
 from hsc.train.start import start_transforms
 from hsc.train.trainer import Settings, Trainer
@@ -75,8 +74,7 @@ def inversion(trainer: Trainer, out: Path) -> None:
         )
         return terms
 
-    learning = [parameter for parameter in gie.parameters() if parameter.requires_grad]
-    trainer.run(step, [{"params": learning, "lr": settings.learning_rate}], out, "inversion")
+    trainer.run(step, [{"params": list(gie.parameters()), "lr": settings.learning_rate}], out, "inversion")
 
 
 @torch.no_grad()
@@ -142,19 +140,19 @@ def codec(trainer: Trainer, out: Path) -> None:
     networks, settings = trainer.networks, trainer.settings
     start_transforms(trainer)
     code_scale, feature_scales = trainer.scales()
-    slices = networks.layers - 1
 
     def step() -> dict[str, Tensor]:
-        image, large = trainer.real(settings.batch, settings.detailed)
-        n, fine = len(image), len(large)
+        image, detail = trainer.real(settings.batch, settings.detailed)
+        n, fine = len(image), len(detail)
         trainer.seen += n
         quality = torch.rand(n, 1, generator=trainer.random).to(trainer.device)
-        count = _received([fcn.slices for fcn in networks.fcn], n, trainer.random, settings.finest_only)
-        count = count.to(trainer.device)
-        coded = trainer.code(image, quality, count)
+        count = _received([fcn.slices for fcn in networks.fcn], n, trainer.random).to(trainer.device)
+        target = trainer.loss.target(image)
+        passes = 1 + int(torch.randint(LEARNED, (), generator=trainer.random))
+        coded = trainer.code(target, detail, quality, count, passes)
         codes = coded.soft.codes
         middle = trainer.middle(coded.soft.features, codes)
-        terms = trainer.loss(trainer.head(middle, codes), trainer.loss.target(image))
+        terms = trainer.loss(trainer.head(middle, codes), target)
         weight = settings.rate_weight * torch.exp2(-settings.rate_span * quality[:, 0])
         size = coded.semantic_bytes + coded.feature_bytes
         result = {key: value.mean() for key, value in terms.items()}
@@ -162,16 +160,11 @@ def codec(trainer: Trainer, out: Path) -> None:
         result["feature_bytes"] = coded.feature_bytes.mean()
         result["loss"] = (trainer.loss.total(terms) + weight * size).mean()
         if fine:
-            result["texture"] = trainer.texture(middle[:fine], codes[:fine], large).mean()
+            result["texture"] = trainer.texture(middle[:fine], codes[:fine], detail).mean()
             result["loss"] = result["loss"] + TEXTURE_WEIGHT * result["texture"]
-        # What was decoded stays near what was encoded ...
+        # S that was moved stays near what the encoder found, in the space of faces ...
         result["s_kept"] = ((codes - coded.s) / code_scale).square().mean()
-        result["loss"] = result["loss"] + 0.1 * result["s_kept"]
-        whole = count == slices
-        if whole.any():
-            result["kept"] = _relative([f[whole] for f in coded.soft.features], [f[whole] for f in coded.features],
-                                       feature_scales)
-            result["loss"] = result["loss"] + 0.02 * result["kept"]
+        result["loss"] = result["loss"] + 0.05 * result["s_kept"]
         # ... and a small residual leaves most of the face to S, which is what edits move.
         result["residual"] = _relative(coded.soft.features, coded.soft.bases, feature_scales)
         result["loss"] = result["loss"] + 0.01 * result["residual"]
@@ -183,28 +176,27 @@ def codec(trainer: Trainer, out: Path) -> None:
             result["loss"] = result["loss"] + 0.1 * (result["s"] + result["f"])
         return result
 
-    # The entropy models follow moving latents, so they learn faster than the transforms.
+    # The entropy models follow moving latents, so they learn faster than the transforms; so does what sees them fail.
     quick = list(trainer.rate.parameters()) + list(networks.sce.parameters()) + list(networks.scn.steps.parameters())
+    quick += list(networks.updater.parameters())
     quick += [parameter for fcn in networks.fcn for parameter in fcn.step.parameters()]
     known = {id(p) for p in quick}
-    slow = [p for p in networks.parameters() if p.requires_grad and id(p) not in known]
+    slow = [p for p in networks.parameters() if id(p) not in known]
     rate = settings.learning_rate
     trainer.run(step, [{"params": slow, "lr": rate}, {"params": quick, "lr": 3 * rate}], out, "codec")
 
 
-def _received(slices: list[int], count: int, random: torch.Generator, finest_only: bool) -> Tensor:
+def _received(slices: list[int], count: int, random: torch.Generator) -> Tensor:
     """How many slices of each photo are received, ``(count,)``.
 
-    Mostly all slices of all levels, or of some of them; now and then none, so that S learns to stand alone; else any
-    number, but always one of the finest level where nothing else learns.
+    Mostly all; now and then those of some levels, or any number, or none, so that each prefix learns to stand alone.
     """
     ends = torch.tensor(slices).cumsum(0)
-    least = int(ends[-1]) - slices[-1] + 1 if finest_only else 0
-    received = torch.randint(least, int(ends[-1]), (count,), generator=random)
+    coarser = ends[torch.randint(0, max(len(ends) - 1, 1), (count,), generator=random)]
+    some = torch.randint(0, int(ends[-1]), (count,), generator=random)
     chance = torch.rand(count, generator=random)
-    whole = ends[torch.randint(len(ends) - 1 if finest_only else 0, len(ends), (count,), generator=random)]
-    received = torch.where(chance < 0.65, whole, received)
-    return received if finest_only else received.masked_fill(chance > 0.9, 0)
+    received = torch.where(chance < 0.8, coarser, some).masked_fill(chance > 0.9, 0)
+    return torch.where(chance < 0.7, ends[-1], received)
 
 
 def entropy(trainer: Trainer, out: Path) -> None:
@@ -244,25 +236,18 @@ def _collect(trainer: Trainer, seconds: float, versions: int = 3) -> tuple[Tenso
     qualities, semantics, features = [], [], [[] for _ in networks.fcn]
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        image, _ = trainer.real(8)
-        s, found = trainer.invert(image)
-        semantic = networks.scn.encode(s)
+        image, detail = trainer.real(8, 4)
+        target, found = trainer.loss.target(image), trainer.invert(image)
+        count = torch.full((len(image),), networks.layers - 1, device=trainer.device)
         for _ in range(versions):
             qualities.append(torch.rand(len(image), 1, generator=trainer.random).to(trainer.device))
+            semantic, encoders = trainer.refined(target, detail, *found, qualities[-1], count, passes=1)
+            coded = soft.quantise(networks, trainer.prefix, semantic, encoders, qualities[-1])
             semantics.append(semantic)
-            kept = [_keeping(fcn.encode, feature, into) for fcn, feature, into in zip(networks.fcn, found, features)]
-            soft.quantise(networks, trainer.prefix, semantic, kept, qualities[-1])
+            for into, latents in zip(features, coded.latents[1:]):
+                into.append(latents.bfloat16())
     print(f"entropy: {len(qualities) * 8} latents of {len(qualities) * 8 // versions} faces", flush=True)
     return torch.cat(qualities), torch.cat(semantics), [torch.cat(each) for each in features]
-
-
-def _keeping(encode: Callable[[Tensor, Tensor], Tensor], feature: Tensor, into: list[Tensor]) -> Callable:
-    """``encode(feature, base)`` as a function of the base, which also keeps what it gives."""
-    def run(base: Tensor) -> Tensor:
-        coefficients = encode(feature, base)
-        into.append(coefficients.bfloat16())
-        return coefficients
-    return run
 
 
 def _relative(found: list[Tensor], wanted: list[Tensor], scales: list[Tensor]) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hsc import soft, window
+from hsc import refine, soft, window
+from hsc.amortised import Seen, learned_offsets
 from hsc.errors import HSCError
 from hsc.generator import Generator
 from hsc.model import HSCNetworks
 from hsc.preview import PREVIEW_LEVEL, PreviewHead
-from hsc.refine import RATE_SPAN, RATE_WEIGHT
 from hsc.train.data import Faces, sample_codes, synthetic_pairs
 from hsc.train.losses import PictureLoss
 from hsc.train.rate import RateModel, add_noise
@@ -42,13 +42,11 @@ class Settings:
     """Pictures of a batch that are judged at full resolution too, through a window."""
     levels: int = 2
     """Levels of F."""
-    finest_only: bool = False
-    """Train the networks of the finest level alone; what codes S and the coarser levels stays as it is."""
     learning_rate: float = 8e-4
     seed: int = 0
-    rate_weight: float = RATE_WEIGHT
+    rate_weight: float = refine.RATE_WEIGHT
     """Weight of one byte at quality 0 ..."""
-    rate_span: float = RATE_SPAN
+    rate_span: float = refine.RATE_SPAN
     """... which is divided by 2^span at quality 1."""
     precision: torch.dtype = torch.bfloat16
     report: int = 50
@@ -61,13 +59,11 @@ class Coded:
 
     Attributes:
         s: S ``(B, 16, 512)`` as the encoder sees it.
-        features: F at each level as the encoder sees it.
         soft: what the decoder has of both.
         semantic_bytes, feature_bytes: ``(B,)``, estimated, of what is received.
     """
 
     s: Tensor
-    features: list[Tensor]
     soft: soft.SoftCoded
     semantic_bytes: Tensor
     feature_bytes: Tensor
@@ -86,10 +82,6 @@ class Trainer:
         self.preview = preview.to(device, settings.precision)
         self.loss = PictureLoss(settings.precision).to(device)
         self.model = nn.ModuleDict({"networks": HSCNetworks(settings.levels), "rate": RateModel()}).to(device)
-        if settings.finest_only:
-            self.networks.requires_grad_(False)
-            for part in self.networks.finest():
-                part.requires_grad_(True)
         self.remember()
         self._begin(seen=0)
 
@@ -113,7 +105,7 @@ class Trainer:
         return self.exact_generator.input.device
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint, or from a folder of exported weights; a level that they lack starts anew.
+        """Continue from a checkpoint, or from a folder of exported weights; a level or updater that they lack is new.
 
         Exported weights have no densities of S either: the entropy models start anew.
 
@@ -128,7 +120,7 @@ class Trainer:
         else:
             state = read(path)
         own = self.model.state_dict()
-        needed = {f"networks.{name}" for name in HSCNetworks(levels=1).state_dict()}
+        needed = {f"networks.{name}" for name in HSCNetworks(levels=1).state_dict() if not name.startswith("updater.")}
         if not needed <= state.keys() <= own.keys() or any(own[name].shape != state[name].shape for name in state):
             raise HSCError(f"{path.name} is not a checkpoint of networks with {len(self.networks.levels)} levels of F.")
         self.model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()}, strict=False)
@@ -147,16 +139,16 @@ class Trainer:
         partial.replace(path)
 
     def real(self, count: int, detailed: int = 0) -> tuple[Tensor, Tensor]:
-        """Training faces, mirrored at random: ``(count, 3, 256, 256)``, and the first of them at full resolution.
+        """Training faces, mirrored at random: ``(count, 3, 256, 256)``, and the first of them with more detail.
 
-        The latter are ``(detailed, 3, 1024, 1024)``, or fewer where the batch or the shards have fewer.
+        The latter are ``(detailed, 3, 512, 512)``, or fewer where the batch or the shards have fewer.
         """
         large = np.intersect1d(self.faces.detailed, self.faces.training)
         first = self.numpy.choice(large, min(detailed, count, len(large)), replace=False)
         rest = self.numpy.choice(self.faces.training, count - len(first), replace=False)
         flip = self.numpy.random(count) < 0.5
         pictures = self.faces.batch(np.concatenate((first, rest)), flip)
-        return pictures.to(self.device), self.faces.large(first, flip[:len(first)]).to(self.device)
+        return pictures.to(self.device), self.faces.detail(first, flip[:len(first)]).to(self.device)
 
     def synthetic(self, count: int) -> tuple[Tensor, list[Tensor], Tensor]:
         """Codes ``(count, 16, 512)``, features at each level, and the previews that they give."""
@@ -192,37 +184,70 @@ class Trainer:
         """Features of :meth:`middle` to previews ``(B, 3, 256, 256)`` float32."""
         return self.preview(middle, codes.to(middle.dtype)).float()
 
-    def texture(self, middle: Tensor, codes: Tensor, large: Tensor) -> Tensor:
+    def texture(self, middle: Tensor, codes: Tensor, detail: Tensor, side: int = WINDOW) -> Tensor:
         """LPIPS through a random window of the full picture, at 1024 px and halved: ``(B,)``.
 
-        The originals have 512 px, so that neither size alone says how much detail there should be.
+        The originals ``(B, 3, 512, 512)`` have half of that, so that neither size alone says how much detail there
+        should be.
         """
-        place = tuple(torch.randint(0, window.corners(WINDOW), (2,), generator=self.random).tolist())
-        made = window.render(self.generator, middle, codes.to(middle.dtype), place, WINDOW).float()
-        original = window.cut(large, place, WINDOW)
+        place = tuple(torch.randint(0, window.corners(side), (2,), generator=self.random).tolist())
+        made = window.render(self.generator, middle, codes.to(middle.dtype), place, side).float()
+        original = window.cut_enlarged(detail, place, side)
         halves = (F.avg_pool2d(made, 2), F.avg_pool2d(original, 2))
         return (self.loss.lpips_only(made, original) + self.loss.lpips_only(*halves)) / 2
 
-    def code(self, image: Tensor, quality: Tensor, count: Tensor, noise: bool = True) -> Coded:
+    def code(
+        self, target: dict, detail: Tensor, quality: Tensor, count: Tensor, passes: int, noise: bool = True
+    ) -> Coded:
         """Photos to what the decoder will have of them.
 
         Args:
-            image: ``(B, 3, 256, 256)``.
+            target: of :meth:`hsc.train.losses.PictureLoss.target`, for ``(B, 3, 256, 256)``.
+            detail: the first of the photos, ``(D, 3, 512, 512)``.
             quality: ``(B, 1)`` in [0, 1].
             count: ``(B,)`` feature slices that are received.
+            passes: learned steps of refinement.
             noise: estimate bits from noise, not from rounding.
         """
         networks = self.networks
-        s, features = self.invert(image)
-        coefficients, step = networks.scn.encode(s), networks.scn.step(quality)
+        s, features = self.invert(target["picture"])
+        coefficients, encoders = self.refined(target, detail, s, features, quality, count, passes)
+        step = networks.scn.step(quality)
         scaled = coefficients / step
         semantic_bits = self.rate.semantic_bits((add_noise(scaled) if noise else scaled.round()) * step, step)
         coded = soft.quantise(
-            networks, self.prefix, coefficients, [partial(fcn.encode, f) for fcn, f in zip(networks.fcn, features)],
-            quality, count, noise, self.rate.slice_bits,
+            networks, self.prefix, coefficients, encoders, quality, count, noise, self.rate.slice_bits
         )
         received = torch.arange(coded.bits.shape[1], device=count.device) < count[:, None]
-        return Coded(s, features, coded, semantic_bits / 8, (coded.bits * received).sum(1) / 8)
+        return Coded(s, coded, semantic_bits / 8, (coded.bits * received).sum(1) / 8)
+
+    def refined(
+        self, target: dict, detail: Tensor, s: Tensor, features: list[Tensor], quality: Tensor, count: Tensor,
+        passes: int,
+    ) -> tuple[Tensor, Sequence[Callable[[Tensor], Tensor]]]:
+        """Coefficients of S, and of F at each level as functions of the base, after learned steps of refinement."""
+        networks = self.networks
+        coefficients = networks.scn.encode(s)
+        encoders = [partial(fcn.encode, feature) for fcn, feature in zip(networks.fcn, features)]
+
+        def look(coded: soft.SoftCoded) -> Seen:
+            feature, codes = (tensor.detach().requires_grad_(True) for tensor in (coded.features[-1], coded.codes))
+            middle = self.middle([feature], codes)
+            picture = self.head(middle, codes)
+            distortion = self.loss.visible(picture, target).sum()
+            if fine := len(detail):
+                texture = self.texture(middle[:fine], codes[:fine], detail, refine.WINDOW)
+                distortion = distortion + refine.TEXTURE_WEIGHT * texture.sum()
+            return Seen(picture.detach(), *torch.autograd.grad(distortion, (feature, codes)))
+
+        def update(*seen: Tensor | list[Tensor]) -> list[Tensor]:
+            with torch.autocast(self.device.type, self.settings.precision):
+                return networks.updater(*seen)
+
+        first, *others = learned_offsets(
+            networks, self.prefix, look, update, target["picture"], coefficients, encoders, quality, count, passes
+        )
+        return coefficients + first, soft.moved(encoders, others)
 
     def run(self, step: Callable[[], dict[str, Tensor]], parameters: list[dict], out: Path, name: str) -> None:
         """Call ``step`` until the time is over; it returns terms, of which ``loss`` is minimised."""
@@ -267,8 +292,10 @@ class Trainer:
                 self.average[key].copy_(value)
 
     @torch.no_grad()
-    def validate(self, qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 255 / 256), limit: int = 40) -> list[dict]:
-        """Means over ``limit`` held-out pictures, for S alone and each quality.
+    def validate(
+        self, qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 255 / 256), limit: int = 40, passes: int = 1
+    ) -> list[dict]:
+        """Means over ``limit`` held-out pictures, for S alone and each quality, after some learned steps of refinement.
 
         At 256 px; ``lpips_1024`` over those of them that have 512 px. Bytes are estimates.
         """
@@ -278,16 +305,20 @@ class Trainer:
             sums: dict[str, float] = {}
             full: list[float] = []
             for part in np.array_split(held, math.ceil(len(held) / 10)):
-                image = self.faces.batch(part).to(self.device)
+                # Those with more detail first, as in training.
+                part = part[np.argsort(~np.isin(part, self.faces.detailed), kind="stable")]
+                fine = int(np.isin(part, self.faces.detailed).sum())
+                image, detail = self.faces.batch(part).to(self.device), self.faces.detail(part[:fine]).to(self.device)
                 n = len(image)
                 count = torch.full((n,), 0 if quality is None else self.networks.layers, device=self.device)
                 level = torch.full((n, 1), 0.5 if quality is None else quality, device=self.device)
-                coded = self.code(image, level, count, noise=False)
+                target = self.loss.target(image)
+                coded = self.code(target, detail, level, count, passes, noise=False)
                 codes = coded.soft.codes
                 middle = self.middle(coded.soft.features, codes)
-                terms = self.loss(self.head(middle, codes), self.loss.target(image))
+                terms = self.loss(self.head(middle, codes), target)
                 terms["bytes"] = coded.semantic_bytes + coded.feature_bytes
-                for index in np.flatnonzero(np.isin(part, self.faces.detailed)):
+                for index in range(fine):
                     one = slice(index, index + 1)
                     made = self.generator.suffix(middle[one], codes[one].to(middle.dtype), PREVIEW_LEVEL).float()
                     full.append(float(self.loss.lpips_only(made, self.faces.large(part[[index]]).to(self.device))))

@@ -1,6 +1,7 @@
 """Renew the golden files, on purpose only: ``python -m tests.golden`` after the model has changed.
 
-``low``, ``middle`` and ``high`` are of model 2, whose files must stay readable; nothing writes them anew. Each ``.hsc`` is a synthetic face; the ``.npz`` beside it holds the symbols of every layer as they must decode.
+Each ``.hsc`` is a synthetic face; the ``.npz`` beside it holds the symbols of every layer as they must decode.
+``older.hsc`` is of model 3, which must be refused by its name; nothing writes it anew.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hsc
 from hsc.train.data import sample_codes
 
 FOLDER = Path(__file__).parent
-FILES = {"short": (11, {"max_bytes": 400}), "long": (13, {"max_bytes": 3000})}
+FILES = {"short": (11, {"max_bytes": 400}), "middle": (12, {"max_bytes": 1000}), "long": (13, {"max_bytes": 3000})}
 
 
 def main() -> None:
