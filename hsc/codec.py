@@ -169,7 +169,7 @@ class Codec:
         Args:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
-            quality: 0 ... 255 instead, for about 300 to about 6,000 bytes.
+            quality: 0 ... 255 instead, for about 350 to about 4,000 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.2 s each on two
                 cores; the decoder is the same.
             progress: called with steps done and steps in all.
