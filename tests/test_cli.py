@@ -52,7 +52,7 @@ def test_info_as_json(golden):
     facts = json.loads(hsc("info", golden, "--json").stdout)
     assert facts["bytes"] == golden.stat().st_size
     assert facts["bpp"] == pytest.approx(facts["bytes"] * 8 / 1024**2)
-    assert [layer["name"] for layer in facts["layers"]] == ["S", *(f"F{i}" for i in range(1, 9))]
+    assert [layer["name"] for layer in facts["layers"]] == ["S", *(f"F{i}" for i in range(1, 13))]
     assert sum(layer["bytes"] for layer in facts["layers"]) <= facts["bytes"]
 
 
