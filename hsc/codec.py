@@ -34,7 +34,7 @@ CLOSE, ENOUGH = 0.98, 0.9
 REFINE = 2
 """Refinement steps of an ordinary encode: what one second leaves time for."""
 THOROUGH = 20
-"""Refinement steps where somebody is ready to wait: about 3.5 seconds on two cores."""
+"""Refinement steps where somebody is ready to wait: about four seconds on two cores."""
 SIZES = (1024, 512, 256)
 """Sides in pixels that pictures can be decoded to."""
 
@@ -169,7 +169,7 @@ class Codec:
         Args:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
-            quality: 0 ... 255 instead, for about 350 to about 4,000 bytes.
+            quality: 0 ... 255 instead, for about 450 to about 3,800 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.2 s each on two
                 cores; the decoder is the same.
             progress: called with steps done and steps in all.

@@ -36,22 +36,23 @@ class PictureLoss(nn.Module):
     def forward(self, picture: Tensor, target: dict) -> dict[str, Tensor]:
         """Restored ``(B, 3, 256, 256)`` and :meth:`target` to the terms, each ``(B,)``, unweighted."""
         features, embedding = self._see(picture)
+        return self._visible(picture, features, target) | {"identity": 1 - (embedding * target["embedding"]).sum(1)}
+
+    def visible(self, picture: Tensor, target: dict) -> Tensor:
+        """The sum ``(B,)`` of what an encoder can see for itself: all but identity, whose network is not shipped."""
+        with torch.autocast(picture.device.type, self.precision):
+            features = self.lpips.features(picture)
+        return self.total(self._visible(picture, features, target))
+
+    def _visible(self, picture: Tensor, features: list[Tensor], target: dict) -> dict[str, Tensor]:
         return {
             "l1": (picture - target["picture"]).abs().mean((1, 2, 3)),
             "colour": colour(picture, target["picture"]),
             "lpips": self.lpips.distance(features, target["features"]),
-            "identity": 1 - (embedding * target["embedding"]).sum(1),
         }
 
-    def visible(self, picture: Tensor, target: dict) -> Tensor:
-        """The terms ``(B,)`` that an encoder can see for itself: all but identity, whose network is not shipped."""
-        with torch.autocast(picture.device.type, self.precision):
-            features = self.lpips.features(picture)
-        error = (picture - target["picture"]).abs().mean((1, 2, 3)) + COLOUR_WEIGHT * colour(picture, target["picture"])
-        return error + self.lpips.distance(features, target["features"])
-
     def total(self, terms: dict[str, Tensor]) -> Tensor:
-        """Weighted sum ``(B,)``."""
+        """Weighted sum ``(B,)`` of these terms, or of some of them."""
         return sum(self.WEIGHTS[name] * value for name, value in terms.items())
 
     def lpips_only(self, picture: Tensor, original: Tensor) -> Tensor:
