@@ -105,7 +105,7 @@ def register(studio: Studio, sessions: Sessions) -> None:
 
         Args:
             photo: A picture file.
-            max_bytes: Largest size of each file in bytes, 13 to 8000.
+            max_bytes: Largest size of each file in bytes, 12 to 8000.
             face: Which face, 0 for the largest.
 
         Returns:

@@ -65,11 +65,12 @@ def byte_map(data: bytes, semantics: Semantics, received: int) -> str:
     columns = max(24, round((4.5 * len(data)) ** 0.5))
     rows = -(-len(data) // columns)
     cells = np.zeros((rows * columns, 4), np.uint8)
-    ends = [HEADER_BYTES] + [layer.end for layer in semantics.layers] + [len(data)]
+    ends = [min(HEADER_BYTES, len(data)), *(layer.end for layer in semantics.layers), len(data)]
     values = np.frombuffer(data, np.uint8)
     start = 0
     for index, end in enumerate(ends):
-        red, green, blue = (int(layer_colour(index)[1 + 2 * i : 3 + 2 * i], 16) for i in range(3))
+        colour = layer_colour(index if index <= len(semantics.layers) else 0)
+        red, green, blue = (int(colour[1 + 2 * i : 3 + 2 * i], 16) for i in range(3))
         light = 0.55 + 0.45 * values[start:end] / 255
         cells[start:end, :3] = (light[:, None] * (red, green, blue)).astype(np.uint8)
         cells[start:end, 3] = 255
@@ -88,11 +89,11 @@ def byte_map(data: bytes, semantics: Semantics, received: int) -> str:
 
 
 def _swatches() -> str:
-    """What the three colours of the byte map stand for."""
-    kinds = ("header", "meaning S", "detail F")
+    """What the colours of the byte map stand for."""
+    kinds = {0: "header", 1: "meaning S", 2: "detail F", 10: "finer detail F"}
     return "".join(
         f'<li><i style="background:{layer_colour(index)}" aria-hidden="true"></i>{kind}</li>'
-        for index, kind in enumerate(kinds)
+        for index, kind in kinds.items()
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -113,6 +112,5 @@ def foreign(path: Path, first: float, last: float, scale: float) -> Direction:
     """
     if first > last:
         raise DirectionError(f"The first layer, {first:g}, comes after the last, {last:g}.")
-    name = re.sub(r"[^a-z0-9]+", "_", path.stem.lower())[:40].strip("_") or "direction"
     layers = tuple(range(int(first), int(last) + 1))
-    return directions.load_foreign(path, name, layers, OWN_RANGE, float(scale))
+    return directions.load_foreign(path, directions.name_of(path), layers, OWN_RANGE, float(scale))

@@ -291,8 +291,9 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
     ui.examples.select(events.pick_example, [ui.bytes], [*everything, ui.photo], **staged)
     ui.faces.select(events.pick_face, [ui.bytes], everything, **staged)
     ui.bytes.release(events.set_bytes, [ui.bytes], everything, **staged)
-    # In a queue of its own: nobody's slider stands in line behind it.
+    # In queues of their own: nobody's slider stands in line behind them.
     patient = {**model, "concurrency_id": "sharpen", "trigger_mode": "once", "show_progress_on": [ui.sharpening]}
+    film = {**model, "concurrency_id": "film", "trigger_mode": "once"}
     ui.sharpen.click(events.sharpen, [ui.bytes], everything, **patient)
     ui.received.input(events.receive_preview, [ui.received], receive_view[:4], **quiet)
     ui.received.release(events.receive, [ui.received], receive_view, **quiet)
@@ -315,7 +316,7 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
     ui.subject.change(events.pick_subject, None, [ui.strip, ui.video], **light)
     ui.film.click(events.filmstrip, [ui.subject, *strengths], [ui.strip], **model)
     ui.paste.click(events.paste, None, [ui.pasted], **model)
-    ui.morph.click(events.morph, [ui.subject, *strengths], [ui.video], **model)
+    ui.morph.click(events.morph, [ui.subject, *strengths], [ui.video], **film)
 
     ui.compare_tab.select(
         events.queue_up, None, [ui.grid], queue=False, show_progress="hidden", api_visibility="private"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hsc.compare import Result, Row
 
-# Header; S; then the slices of F, from the most important one on; at last the end of the file.
+# Header; S; then the slices of F at 16x16 and at 32x32, from the most important one on.
 _LAYERS = (
     "#8a8f98",
     "#d9572b",
@@ -25,7 +25,10 @@ _LAYERS = (
     "#63b7a9",
     "#80c5b9",
     "#9cd2c9",
-    "#b8dfd8",
+    "#6a62a8",
+    "#8880bd",
+    "#a69fd0",
+    "#c4bfe2",
 )
 
 

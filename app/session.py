@@ -189,7 +189,6 @@ class Session:
     restored: dict[int, Path] = field(default_factory=dict)
     left: Path | None = None
     file: Path | None = None
-    full_received: int | None = None
     full_edit: tuple = ()
     edited: Path | None = None
     strengths: dict = field(default_factory=dict)
@@ -205,7 +204,7 @@ class Session:
         self.prefixes.clear()
         self.previews.clear()
         self.restored.clear()
-        self.full_received, self.full_edit, self.edited, self.compared = None, (), None, None
+        self.full_edit, self.edited, self.compared = (), None, None
         self.strengths, self.strip, self.film = {}, (), ()
 
     def close(self) -> None:

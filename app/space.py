@@ -13,7 +13,7 @@ _FILES = ("README.md", "requirements.txt")
 _FOLDERS = {
     "app": (".py", ".js", ".css"),
     "hsc": (".py", ".md"),
-    "directions": (".py", ".npy", ".json"),
+    "directions": (".py", ".npy", ".json", ".md", ".svg"),
     "assets/weights": (".safetensors", ".md"),
     "assets/examples": (".jpg", ".png", ".json", ".hsc"),
     "assets/benchmark": (".json", ".md"),

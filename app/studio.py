@@ -22,7 +22,7 @@ from hsc.errors import FaceError, HSCError, ImageError
 
 DEFAULT_BYTES = 800
 MAX_BYTES = 8000
-SMALLEST_FILE = bitstream.file_bytes([])
+SMALLEST_FILE = bitstream.EMPTY_BYTES
 """A file without layers; a request for less is answered with no file, which decodes to the mean face."""
 MAX_UPLOAD = 20_000_000
 _KEPT_EXAMPLES = 64

@@ -22,13 +22,14 @@ import numpy as np
 from PIL import Image
 
 import directions
-from directions import features
 from directions.attributes import ATTRIBUTES
 from directions.effects import SIDE, Bench, preview, side_effect
 from directions.parallel import each
-from directions.photos import coded, digest_of, fingerprint
+from directions.photos import coded, digest_of
 from directions.samples import SCORING
 from directions.scorers import COLUMNS, GLASSES
+from hsc import feature_edit
+from hsc.baselines.own import fingerprint
 
 if TYPE_CHECKING:
     from directions.scorers import ScorerPanel
@@ -160,7 +161,7 @@ def measure(plan: Plan, photos: Sequence[Path], workers: int = 1) -> Iterator[Ph
 def _measure(plan: Plan, path: Path) -> Photo:
     codec, panel, identity, render_preview, version = _instruments()
     trials = plan.trials
-    rule = Path(features.__file__).read_bytes()
+    rule = Path(feature_edit.__file__).read_bytes()
     digest = hashlib.sha256(version.encode() + rule + repr((plan.max_bytes, SCORING, COLUMNS, trials)).encode())
     shifts = [plan.shift(trial) for trial in trials]
     for shift in shifts:
@@ -173,7 +174,7 @@ def _measure(plan: Plan, path: Path) -> Photo:
     quick = Bench(codec, semantics, panel, identity, render_preview)
     whole = quick if plan.brief else Bench(codec, semantics, panel, identity, lambda one: codec.render(one, SIDE))
     effects = [
-        (whole if trial.whole else quick).try_shift(shift, carry=features.plain_sum if trial.plain else None)
+        (whole if trial.whole else quick).try_shift(shift, carry=feature_edit.plain_sum if trial.plain else None)
         for trial, shift in zip(trials, shifts)
     ]
     with Image.open(path) as image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Iterable
@@ -62,7 +63,7 @@ def load_foreign(
 
 def name_of(path: Path) -> str:
     """What to call the direction in a file: its stem in lower case, with ``_`` for what a name cannot have."""
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in path.stem.lower())[:40] or "direction"
+    return re.sub(r"[^a-z0-9]+", "_", path.stem.lower())[:40].strip("_") or "direction"
 
 
 def _bytes(source: str | Path | bytes) -> bytes:

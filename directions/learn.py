@@ -17,9 +17,10 @@ from directions.direction import Direction
 from directions.effects import Bench, Effect, preview, side_effect, spread
 from directions.fit import Boundary, fit_boundary, orthogonalise
 from directions.parallel import each
-from directions.photos import coded, fingerprint
+from directions.photos import coded
 from directions.samples import Samples, SampleStore
 from directions.scorers import COLUMNS, SCORES
+from hsc.baselines.own import fingerprint
 
 if TYPE_CHECKING:
     from hsc.codec import Codec

@@ -131,7 +131,7 @@ def _rule(rule: dict[str, dict]) -> list[str]:
         "## How F follows",
         "",
         "HSC moves the coded feature by what the generator's moves, F' = F^ + G_s(S') - G_s(S^). Ours scales that "
-        "movement as F^ is and lets the residual give way where it acts (`directions/features.py`). Both at strength "
+        "movement as F^ is and lets the residual give way where it acts (`hsc/feature_edit.py`). Both at strength "
         "1.0, on previews: a change that the plain sum does not make is hidden under the photo's own residual.",
         "",
         "| direction | change, plain sum | ours | identity, plain sum | ours | side effect, plain sum | ours |",

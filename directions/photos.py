@@ -27,17 +27,6 @@ def image_files(folder: Path) -> list[Path]:
     return paths
 
 
-def fingerprint(codec: Codec) -> str:
-    """Twelve hexadecimal digits that change when a network of the codec does, or its way to encode."""
-    from hsc.baselines.own import sources
-
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources()))
-    for module in (codec.networks, codec.generator, codec.preview):
-        for name, value in sorted(module.state_dict().items()):
-            digest.update(name.encode() + value.cpu().numpy().tobytes())
-    return digest.hexdigest()[:12]
-
-
 def digest_of(photo: Path) -> str:
     """Sixteen hexadecimal digits that stand for the content of a file."""
     return hashlib.sha256(photo.read_bytes()).hexdigest()[:16]
@@ -47,7 +36,7 @@ def coded(codec: Codec, photo: Path, max_bytes: int, cache: Path) -> bytes:
     """A photo (aligned face) as ``.hsc``, from the cache if it is there.
 
     Args:
-        cache: folder for this codec and this size, see :func:`fingerprint`.
+        cache: folder for this codec and this size, see :func:`hsc.baselines.own.fingerprint`.
     """
     path = cache / f"{digest_of(photo)}.hsc"
     if path.is_file():

@@ -27,7 +27,7 @@ def median_seconds(work: Callable[[], object]) -> float:
 
 def run(codec: Codec) -> None:
     """Print a table: seconds, and the ratio to the generator's full pass in eager PyTorch."""
-    from hsc.train.data import sample_codes
+    from hsc.generator import sample_codes
 
     with torch.no_grad():
         codes = sample_codes(codec.generator, 1, torch.Generator().manual_seed(0), mixing=0)

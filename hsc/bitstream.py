@@ -138,7 +138,6 @@ class BitstreamReader:
     Args:
         data: the file, or its first bytes. Fewer than a header's hold no layer (``b""`` is a 0-byte stream).
         allow_truncated: whether a missing end is normal.
-        model_id: the model that will decode, or None to read a file of any model.
 
     Attributes:
         complete: whether all bytes of the main stream are there.
@@ -148,11 +147,11 @@ class BitstreamReader:
         layer_ends: for each layer read so far, the bytes of the file that a prefix needs to hold it.
 
     Raises:
-        BitstreamError: the data is foreign, damaged, of another version or model, longer than it says, or cut
+        BitstreamError: the data is foreign, damaged, of another version, longer than it says, or cut
             where that is not allowed.
     """
 
-    def __init__(self, data: bytes, allow_truncated: bool = True, model_id: int | None = None) -> None:
+    def __init__(self, data: bytes, allow_truncated: bool = True) -> None:
         data = bytes(data)
         self.version: int | None = None
         self.model_id: int | None = None
@@ -161,7 +160,7 @@ class BitstreamReader:
         self.layers = 0
         self.edits: list[tuple[int, float]] = []
         self.layer_ends: list[int] = []
-        self._read_header(data, model_id)
+        self._read_header(data)
         self.complete = self.length is not None and len(data) >= self.length
         if self.complete:
             main = data[: self.length]
@@ -178,7 +177,7 @@ class BitstreamReader:
         self._crc = 0
         self._ended = False
 
-    def _read_header(self, data: bytes, model_id: int | None) -> None:
+    def _read_header(self, data: bytes) -> None:
         if data[: len(MAGIC)] != MAGIC[: len(data)]:
             raise BitstreamError("This is not an HSC file.")
         if len(data) < HEADER_BYTES:
@@ -190,8 +189,6 @@ class BitstreamReader:
             raise BitstreamError("This HSC file is damaged in its header.")
         _check_version(versions)
         self.version, self.layers = versions >> 4, versions & 15
-        if model_id is not None and self.model_id != model_id:
-            raise BitstreamError(f"This HSC file needs model {self.model_id}; the model here is {model_id}.")
         if self.length < HEADER_BYTES + CHECKSUM_BYTES:
             raise BitstreamError("This HSC file is damaged in its header.")
 

@@ -81,7 +81,7 @@ def _aligned(photo: Path, face: int | None, no_align: bool) -> Image.Image:
 @click.option("--face", type=click.IntRange(0), help="Which face, 0 for the largest.")
 @click.option("--no-align", is_flag=True, help="PHOTO is an FFHQ-aligned square already.")
 @click.option("--refine", type=click.IntRange(0, 1000), default=REFINE, show_default=True,
-              help="Gradient steps on the latents.")
+              help="Steps that improve the latents: two learned ones, then gradient descent.")
 def encode(photo: Path, out: Path, max_bytes: int | None, quality: int | None, face: int | None,
            no_align: bool, refine: int) -> None:
     """Compress the face in PHOTO to the file OUT.
@@ -353,9 +353,9 @@ def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine:
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--levels", default=2, show_default=True, type=click.IntRange(1, 2),
               help="Levels of F: 16x16, 32x32.")
-@click.option("--synthetic", type=click.IntRange(0), default=4, show_default=True, help="Synthetic faces a step.")
+@click.option("--synthetic", type=click.IntRange(0, 64), default=4, show_default=True, help="Generated faces a step.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=8e-4, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--device", type=Device(), default="cpu", show_default=True)
 def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path, ...], out: Path, batch: int,
           synthetic: int, levels: int, learning_rate: float, seed: int, device: str) -> None:

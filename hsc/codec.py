@@ -18,6 +18,7 @@ from hsc import entropy, images
 from hsc.bitstream import EMPTY_BYTES, BitstreamReader, BitstreamWriter, file_bytes
 from hsc.entropy import EntropyTables
 from hsc.errors import BitstreamError, HSCError, WeightsError
+from hsc.feature_edit import edit_feature, edit_mask
 from hsc.generator import SIZE, Generator
 from hsc.layers import LayerState
 from hsc.lpips import LPIPS
@@ -25,9 +26,9 @@ from hsc.model import HSCNetworks
 from hsc.preview import PREVIEW_SIZE, PreviewHead
 from hsc.rangecoder import MAX_SYMBOL
 
-MODEL_ID = 4
+MODEL_ID = 5
 """Names the shipped networks and tables."""
-RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4"}
+RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4", 5: "0.5"}
 """The release of this project that has each model."""
 CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
@@ -169,30 +170,36 @@ class Codec:
         Args:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
-            quality: 0 ... 255 instead, for about 450 to about 3,800 bytes.
+            quality: 0 ... 255 instead, for about 400 to about 5,000 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.2 s each on two
                 cores; the decoder is the same.
             progress: called with steps done and steps in all.
 
         Raises:
             ValueError: both or neither of the two are given, one is out of its range, or the picture is not square.
-            HSCError: the networks produced something that cannot be coded.
+            HSCError: ``max_bytes`` is less than the smallest file has, or the networks produced something that cannot
+                be coded.
         """
         if (max_bytes is None) == (quality is None):
             raise ValueError("Give either max_bytes or quality.")
         if quality is not None and not 0 <= quality < entropy.QUALITIES:
             raise ValueError(f"Quality must be from 0 to {entropy.QUALITIES - 1}, not {quality}.")
-        latents, start = self.latents(*self.invert(image)), None
-        if refine:
-            from hsc.refine import refine as improve
+        from hsc.refine import refine as improve
 
-            start, layers = quality, self.networks.layers
-            if start is None:
-                _, start, layers = self._fit(latents, max_bytes, close=ENOUGH)
-            if layers:
-                latents = improve(self, image, latents, start, layers, refine, progress)
+        latents = self.latents(*self.invert(image))
         if quality is not None:
+            if refine:
+                latents = improve(self, image, latents, quality, self.networks.layers, refine, progress)
             return self._write(self._quantise(latents, quality), quality)
+        start, layers = None, 0
+        if refine:
+            _, start, layers = self._fit(latents, max_bytes, close=ENOUGH)
+        while refine and layers:
+            fitted = self._fit(improve(self, image, latents, start, layers, refine, progress), max_bytes, start)
+            if fitted[2] >= layers:
+                return self._write(*fitted)
+            # A face that lacks its last layers looks worse than one that was moved less.
+            refine //= 2
         return self._write(*self._fit(latents, max_bytes, start))
 
     @torch.no_grad()
@@ -374,7 +381,7 @@ class Codec:
         """Move decoded semantics along named directions: S' = S^ + sum a n, and F along with it.
 
         HSC's F' = F^ + G_s(S') - G_s(S^) with two changes: the movement is scaled as F^ is, channel by channel, and
-        the coded residual gives way where the edit acts; see :mod:`directions.features`.
+        the coded residual gives way where the edit acts; see :mod:`hsc.feature_edit`.
 
         Args:
             semantics: what :meth:`parse` gave.
@@ -397,12 +404,10 @@ class Codec:
 
         Args:
             carry: F^, G_s(S^) and G_s(S') of a level, and where the edit acts at the coarsest, to F'; by default
-                :func:`directions.features.edit_feature`.
+                :func:`hsc.feature_edit.edit_feature`.
         """
         if not offset.any():
             return semantics
-        from directions.features import edit_feature, edit_mask
-
         carry = carry or edit_feature
         codes = semantics.codes + offset.to(semantics.codes)
         features: list[Tensor] = []

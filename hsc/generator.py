@@ -183,3 +183,13 @@ class Generator(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         """Style codes ``(B, 16, 512)`` to the picture ``(B, 3, 1024, 1024)``."""
         return self.suffix(self.prefix(codes, 0), codes, 0)
+
+
+def sample_codes(generator: Generator, count: int, random: torch.Generator, mixing: float = 0.5) -> Tensor:
+    """Style codes ``(count, 16, 512)``: one w each, or with chance ``mixing`` two that switch at a random layer."""
+    z = torch.randn(2, count, LATENT, generator=random).to(generator.input)
+    first, second = generator.mapping(z.flatten(0, 1)).unflatten(0, (2, count))
+    switch = torch.randint(1, LAYERS, (count,), generator=random)
+    switch[torch.rand(count, generator=random) > mixing] = LAYERS
+    mask = (torch.arange(LAYERS)[None] < switch[:, None])[:, :, None].to(generator.input.device)
+    return torch.where(mask, first[:, None], second[:, None])

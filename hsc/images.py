@@ -143,6 +143,8 @@ def save(image: Image.Image, path: Path, note: str, **options: object) -> None:
         options["exif"] = exif
     try:
         image.save(path, **options)
+    except KeyError as error:
+        raise HSCError(f"{path} cannot be written: {suffix} is a format that can only be read.") from error
     except (OSError, ValueError) as error:
         raise HSCError(f"{path} cannot be written: {error}.") from error
 

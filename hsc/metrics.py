@@ -50,14 +50,6 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
     return compute((first + 1) / 2, (second + 1) / 2, data_range=1.0, size_average=False)
 
 
-def lpips(model: LPIPS, first: Tensor, second: Tensor, size: Optional[int] = None) -> Tensor:
-    """LPIPS (B,), at another resolution if ``size`` is given (averaged down, as an antialiased resize)."""
-    if size is not None:
-        first, second = (_resize(picture, size) for picture in (first, second))
-    with torch.no_grad():
-        return model(first, second)
-
-
 def identity(
     network: IdentityNetwork, first: Tensor, second: Tensor, points: Optional[Tensor] = None
 ) -> Tensor:

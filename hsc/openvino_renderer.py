@@ -13,6 +13,7 @@ so that two things can be stated better than a traced conversion would:
 from __future__ import annotations
 
 import math
+import threading
 
 import numpy as np
 import openvino as ov
@@ -41,18 +42,19 @@ class OpenVINORenderer:
         if threads:
             config["INFERENCE_NUM_THREADS"] = threads
         self._compiled = ov.Core().compile_model(model, "CPU", config)
+        self._one_at_a_time = threading.Lock()
         del self._weights, self._inputs
 
     def __call__(self, features: Tensor, codes: Tensor) -> Tensor:
         """Features ``(1, C, H, W)`` and style codes ``(1, 16, 512)`` to ``(1, 3, 1024, 1024)`` float32."""
-        # A request of its own for every call, so that threads of a server never share buffers.
-        request = self._compiled.create_infer_request()
         inputs = [np.ascontiguousarray(value.cpu().numpy(), np.float32) for value in (features, codes)]
-        request.infer([*inputs, *self._noise], share_inputs=True)
-        picture = torch.from_numpy(request.get_output_tensor(0).data.copy())
-        del request
-        # Activations of a picture, 130 MB, would otherwise wait for the next one.
-        self._compiled.release_memory()
+        with self._one_at_a_time:  # memory cannot be released while another thread of a server renders
+            request = self._compiled.create_infer_request()
+            request.infer([*inputs, *self._noise], share_inputs=True)
+            picture = torch.from_numpy(request.get_output_tensor(0).data.copy())
+            del request
+            # Activations of a picture, 130 MB, would otherwise wait for the next one.
+            self._compiled.release_memory()
         return picture
 
     def _build(self, generator: Generator, level: int) -> ov.Model:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LEARNED = 2
 """Steps that are learned ones: the updater has seen no more in training."""
-RATE_WEIGHT, RATE_SPAN = 6e-4, 6.0
+RATE_WEIGHT, RATE_SPAN = 1e-3, 8.0
 """A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)`` in training."""
 RATE_FACTOR = 4.0
 """How many times as much it weighs here: what a step adds to the file is paid for by all symbols, which become coarser
@@ -39,7 +39,7 @@ COLOUR_WEIGHT = 1.0
 PATCH = 16
 """Side of the patches, in pixels of the preview, whose mean colour is to be kept."""
 TEXTURE_WEIGHT = 1.5
-"""Of LPIPS through a full-resolution window, beside L1 and LPIPS of the preview; as in training."""
+"""Of LPIPS through a window, beside L1 and LPIPS of the preview; as in training, where photos have 512 px at most."""
 WINDOW = 24
 """Side of that window, see :mod:`hsc.window`."""
 LEARNING_RATE = 0.18

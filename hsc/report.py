@@ -62,7 +62,6 @@ def rate_distortion_figure(
     rows: Sequence[Row],
     metric: str = "lpips_alex",
     paper: Sequence[tuple[str, float, float]] = (),
-    current: tuple[float, float] | None = None,
 ) -> go.Figure:
     """Curves of one metric over bytes (logarithmic), one a codec.
 
@@ -70,7 +69,6 @@ def rate_distortion_figure(
         rows: from `summarise`.
         metric: a key of `COLUMNS`.
         paper: published (codec, bits per pixel, LPIPS) on other pictures, drawn dotted; only for ``lpips_alex``.
-        current: (bytes, value) of one file, drawn as a star.
     """
     import plotly.graph_objects as go
 
@@ -98,14 +96,6 @@ def rate_distortion_figure(
                 line={"color": colour(_PAPER_CODECS.get(codec, codec.lower())), "width": 1.5, "dash": "dot"},
                 hovertemplate="%{x:,.0f} bytes<br>LPIPS %{y:.3f}",
             )  # fmt: skip
-    if current is not None:
-        figure.add_scatter(
-            x=[current[0]],
-            y=[current[1]],
-            name="This file",
-            mode="markers",
-            marker={"size": 16, "symbol": "star", "color": colour("hsc")},
-        )
     better = "higher is better" if more else "lower is better"
     figure.update_layout(
         xaxis={"title": f"bytes for {SIDE} x {SIDE} pixels", "type": "log", "minor": {"showgrid": True},

@@ -8,7 +8,6 @@ Sides and corners count features of the preview's level, each :data:`SCALE` pixe
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from hsc.generator import SIZE, Generator
@@ -47,16 +46,7 @@ def render(generator: Generator, features: Tensor, codes: Tensor, place: tuple[i
 
 
 def cut(picture: Tensor, place: tuple[int, int], side: int) -> Tensor:
-    """The same part of a picture ``(B, 3, 1024, 1024)``."""
-    top, left = ((offset + MARGIN) * SCALE for offset in place)
-    return picture[:, :, top:top + side * SCALE, left:left + side * SCALE]
-
-
-def cut_enlarged(picture: Tensor, place: tuple[int, int], side: int) -> Tensor:
-    """The same part of a picture ``(B, 3, 512, 512)`` that is enlarged to 1024."""
-    half, border = SCALE // 2, 4  # the border is what bicubic interpolation sees, and never ends the picture
-    top, left = ((offset + MARGIN) * half - border for offset in place)
-    reach = side * half + 2 * border
-    part = picture[:, :, top:top + reach, left:left + reach]
-    large = F.interpolate(part, scale_factor=2, mode="bicubic").clamp(-1, 1)
-    return large[:, :, 2 * border:-2 * border, 2 * border:-2 * border]
+    """The same part of a picture ``(B, 3, H, H)``, whose own side may be 1024 or smaller."""
+    scale = picture.shape[-1] // FEATURES
+    top, left = ((offset + MARGIN) * scale for offset in place)
+    return picture[:, :, top:top + side * scale, left:left + side * scale]

@@ -61,7 +61,7 @@ def write(parts, tables, quality: int = 200) -> tuple[bytes, list[int]]:
 
 def read(data: bytes, parts, tables, **options) -> list[np.ndarray]:
     """All layers that ``data`` holds."""
-    reader = BitstreamReader(data, model_id=MODEL, **options)
+    reader = BitstreamReader(data, **options)
     layers = []
     for _, indexes in parts:
         layer = reader.read_layer(indexes, tables)
@@ -90,7 +90,7 @@ def files(draw):
 def test_round_trip(file, quality):
     parts, tables = file
     data, ends = write(parts, tables, quality)
-    reader = BitstreamReader(data, allow_truncated=False, model_id=MODEL)
+    reader = BitstreamReader(data, allow_truncated=False)
     header = (reader.version, reader.model_id, reader.quality, reader.layers, reader.length)
     assert header == (1, MODEL, quality, len(parts), len(data))
     assert reader.complete and reader.edits == []
@@ -225,8 +225,6 @@ def test_errors_name_what_is_wrong():
         BitstreamReader(b"GIF89a" + data)
     with pytest.raises(BitstreamError, match="version 2"):
         BitstreamReader(reseal(data[:3] + b"\x29" + data[4:]))
-    with pytest.raises(BitstreamError, match="model 7; the model here is 8"):
-        BitstreamReader(data, model_id=8)
     with pytest.raises(BitstreamError, match="ends early, after 50 bytes"):
         BitstreamReader(data[:50], allow_truncated=False)
     with pytest.raises(BitstreamError, match="checksum"):

@@ -488,8 +488,8 @@ def test_names_are_escaped():
 
 def test_figure(small_report):
     rows = summarise(small_report)
-    figure = report.rate_distortion_figure(rows, "psnr", [("HSC", 0.01, 0.3)], current=(700, 25.0))
-    assert [trace.name for trace in figure.data] == ["VVC", "Plain", "This file"]
+    figure = report.rate_distortion_figure(rows, "psnr", [("HSC", 0.01, 0.3)])
+    assert [trace.name for trace in figure.data] == ["VVC", "Plain"]
     assert list(figure.data[0].x) == sorted(figure.data[0].x)
     assert [
         trace.name for trace in report.rate_distortion_figure(rows, "lpips_alex", [("HSC", 0.01, 0.3)]).data

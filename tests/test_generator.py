@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -113,6 +114,16 @@ def test_fast_renderer_equals_pytorch(generator, codes):
         part = slice(index, index + 1)
         expected = generator.suffix(features[part], codes[part], 2)
         assert (renderer(features[part], codes[part]) - expected).abs().max() < 1e-3
+
+
+def test_threads_may_render_at_the_same_time(generator, codes):
+    renderer = OpenVINORenderer(generator, 2)
+    features = generator.prefix(codes, 2)
+    parts = [slice(index, index + 1) for index in (0, 1, 0, 1, 0, 1)]
+    alone = [renderer(features[part], codes[part]) for part in parts[:2]]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda part: renderer(features[part], codes[part]), parts))
+    assert all(torch.equal(picture, alone[index % 2]) for index, picture in enumerate(together))
 
 
 def test_preview_resembles_the_picture(generator):

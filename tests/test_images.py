@@ -242,7 +242,7 @@ def test_saved_pictures_say_what_they_are(tmp_path, suffix):
                for each in told)
 
 
-@pytest.mark.parametrize("name", ["face.xyz", "missing/face.png"])
+@pytest.mark.parametrize("name", ["face.xyz", "face.psd", "missing/face.png"])
 def test_pictures_that_cannot_be_saved_are_refused(tmp_path, name):
     with pytest.raises(HSCError, match="cannot be written"):
         images.save(Image.new("RGB", (8, 8)), tmp_path / name, "")

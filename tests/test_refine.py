@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from PIL import Image
 
 import hsc
-from hsc.generator import SIZE
+from hsc.generator import SIZE, sample_codes
 from hsc.images import to_tensor
 from hsc.preview import PREVIEW_SIZE
 from hsc.refine import LEARNED, refine
-from hsc.train.data import sample_codes
 
 
 @pytest.mark.slow
@@ -57,3 +58,19 @@ def test_a_learned_step_lowers_the_distortion_it_looks_at():
         semantics = codec.parse(codec._write(codec._quantise(moved, 160), 160))
         errors.append(codec.lpips(to_tensor(codec.render_preview(semantics)), preview).item())
     assert errors[1] < errors[0] and errors[2] < errors[0]
+
+
+def test_steps_that_would_cost_layers_are_not_taken(monkeypatch):
+    codec = hsc.Codec.load()
+    face = codec.render(codec.semantics(sample_codes(codec.generator, 1, torch.Generator().manual_seed(3))))
+    room = len(codec.encode(face, quality=0, refine=0)) + 2
+    plain = codec.encode(face, max_bytes=room, refine=0)
+    asked = []
+
+    def greedy(codec, image, latents, quality, layers, steps, progress=None):
+        asked.append(steps)
+        return latents if steps == 1 else dataclasses.replace(latents, semantics=20 * latents.semantics)
+
+    monkeypatch.setattr("hsc.refine.refine", greedy)
+    assert codec.encode(face, max_bytes=room, refine=4) == plain
+    assert asked == [4, 2, 1] and len(codec.parse(plain).layers) == codec.networks.layers

@@ -20,13 +20,13 @@ import hsc
 from hsc import cli, entropy, weights, window
 from hsc.codec import MODEL_ID
 from hsc.errors import HSCError, WeightsError
-from hsc.generator import Generator
+from hsc.generator import Generator, sample_codes
 from hsc.model import FIRST_LEVEL, HSCNetworks
 from hsc.networks.gain import round_through
 from hsc.preview import PreviewHead
 from hsc.soft import gaussian_bits
 from hsc.train import hific, preview
-from hsc.train.data import VALIDATION, Faces, load_faces, sample_codes, synthetic_pairs
+from hsc.train.data import VALIDATION, Faces, generated_faces, load_faces, synthetic_pairs
 from hsc.train.program import _received, codec as codec_stage
 from hsc.train.export import export, gaussian_tables, semantic_tables
 from hsc.train.start import principal_components, principal_semantics
@@ -130,13 +130,22 @@ def test_a_run_that_goes_on_sees_other_faces(generator, tmp_path):
     assert drawn[0] != drawn[1]
 
 
-def test_one_step_of_the_codec_stage_moves_every_network(generator, tmp_path):
-    torch.manual_seed(0)
+def few_faces() -> Faces:
+    """Noise in the shape of faces; two of them with more detail, in training."""
     random = np.random.default_rng(0)
-    faces = Faces(random.integers(0, 255, (VALIDATION + 8, 256, 256, 3), np.uint8),
-                  [str(i) for i in range(VALIDATION + 8)],
-                  random.integers(0, 255, (2, 512, 512, 3), np.uint8), np.array([0, 1]))
-    trainer = Trainer(faces, Settings(0.02, batch=2, synthetic=0), generator, PreviewHead.load())
+    count = VALIDATION + 8
+    faces = Faces(random.integers(0, 255, (count, 256, 256, 3), np.uint8), [str(i) for i in range(count)],
+                  random.integers(0, 255, (2, 512, 512, 3), np.uint8))
+    faces.detailed = faces.training[:2]
+    return faces
+
+
+@pytest.mark.parametrize("generated", [0, 1])
+def test_one_step_of_the_codec_stage_moves_every_network(generated, generator, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    monkeypatch.setattr("hsc.train.trainer.GENERATED", 2)
+    monkeypatch.setattr("hsc.train.trainer.cache_dir", lambda: tmp_path)
+    trainer = Trainer(few_faces(), Settings(0.02, batch=2, synthetic=generated), generator, PreviewHead.load())
     trainer.load(weights.shipped("codec").parent)
     before = {name: value.clone() for name, value in trainer.networks.state_dict().items()}
     codec_stage(trainer, tmp_path)
@@ -152,12 +161,26 @@ def test_how_many_slices_are_received():
     assert 0.08 < shares[0] < 0.13 and 0.08 < shares[1] < 0.13 and 0.65 < shares[2] < 0.75
 
 
-def test_windows_of_enlarged_pictures_are_those_of_the_whole():
-    picture = torch.rand(2, 3, 512, 512, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    whole = F.interpolate(picture, scale_factor=2, mode="bicubic").clamp(-1, 1)
+def test_a_window_is_the_same_part_of_a_picture_at_every_size():
+    picture = torch.rand(2, 3, 1024, 1024, generator=torch.Generator().manual_seed(0))
+    half = F.avg_pool2d(picture, 2)
     for place in ((0, 0), (window.corners(24) - 1, 7)):
-        part = window.cut_enlarged(picture, place, 24)
-        torch.testing.assert_close(part, window.cut(whole, place, 24), rtol=0, atol=1e-5)
+        part = window.cut(picture, place, 24)
+        assert part.shape == (2, 3, 192, 192)
+        torch.testing.assert_close(F.avg_pool2d(part, 2), window.cut(half, place, 24))
+
+
+def test_generated_faces_are_made_once_and_come_first_in_a_batch(generator, tmp_path, monkeypatch):
+    first, again = (generated_faces(generator, 2, tmp_path) for _ in range(2))
+    assert first.shape == (2, 1024, 1024, 3) and np.array_equal(first, again)
+    monkeypatch.setattr("hsc.train.trainer.GENERATED", 2)
+    monkeypatch.setattr("hsc.train.trainer.cache_dir", lambda: tmp_path)
+    trainer = Trainer(few_faces(), Settings(0.02), generator, PreviewHead.load())
+    batch = trainer.batch(3, detailed=1, generated=2)
+    assert batch.pictures.shape[0] == 5 and batch.fine == 3
+    assert batch.large.shape == (2, 3, 1024, 1024) and batch.details.shape == (1, 3, 512, 512)
+    torch.testing.assert_close(batch.pictures[:2], F.avg_pool2d(batch.large, 4))
+    assert trainer.batch(3, detailed=1).fine == 1
 
 
 def test_eight_bits_keep_a_matrix_within_half_a_step(tmp_path):

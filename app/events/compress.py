@@ -159,7 +159,7 @@ class CompressEvents(EditEvents):
         """
         if data is None:
             data, edits = self.studio.encode(session, picture, round(max_bytes)), []
-            if len(data) < 0.85 * max_bytes and len(data) >= SMALLEST_FILE:
+            if len(data) < 0.85 * max_bytes and len(data) > SMALLEST_FILE:
                 note = f"More bytes do not help: {cards.amount(len(data))} are this model’s best."
         else:
             edits = self.studio.codec.parse(data).edits
@@ -225,7 +225,6 @@ class CompressEvents(EditEvents):
         """The large picture of a prefix, and everything that says how long it is."""
         path = self._restored(session, size)
         self._keep_shown(session, path)
-        session.full_received = size
         return {
             self.ui.stage: (str(self._left(session)), str(path)),
             self.ui.caption: self._caption(session, size),

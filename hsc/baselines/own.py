@@ -55,20 +55,7 @@ class HSC(ImageCodec):
 
     @functools.cached_property
     def _digest(self) -> str:
-        """Stands for all that bytes or pixels come of: a benchmark keeps results under it.
-
-        Every source file of the package's own folder counts, whether it matters or not: measuring again costs minutes,
-        a stale number goes unnoticed.
-        """
-        codec, digest = self._load(), hashlib.sha256()
-        for network in (codec.networks, codec.generator, codec.preview):
-            for name, value in sorted(network.state_dict().items()):
-                digest.update(name.encode() + value.cpu().numpy().tobytes())
-        for tables in (codec.tables.semantic, codec.tables.gaussian):
-            digest.update(tables.tobytes())
-        for path in sources():
-            digest.update(path.name.encode() + path.read_bytes())
-        return digest.hexdigest()[:12]
+        return fingerprint(self._load())
 
     @property
     def _steps(self) -> int:
@@ -94,6 +81,23 @@ class ThoroughHSC(HSC):
 
         super().__init__(codec, THOROUGH)
         self.name = f"HSC ({THOROUGH} refinement steps)"
+
+
+def fingerprint(codec: Codec) -> str:
+    """Twelve hexadecimal digits that stand for all that bytes or pixels come of.
+
+    Every source file of the package's own folder counts, whether it matters or not: measuring again costs minutes,
+    a stale number goes unnoticed.
+    """
+    digest = hashlib.sha256()
+    for network in (codec.networks, codec.generator, codec.preview):
+        for name, value in sorted(network.state_dict().items()):
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+    for tables in (codec.tables.semantic, codec.tables.gaussian):
+        digest.update(tables.tobytes())
+    for path in sources():
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def sources() -> list[Path]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -25,24 +26,16 @@ from PIL import Image
 from torch import Tensor
 
 from hsc.errors import HSCError
-from hsc.generator import LATENT, LAYERS, Generator
+from hsc.generator import Generator, sample_codes
 from hsc.images import SUFFIXES, check_size
 
 VALIDATION = 200
 """Pictures kept out of training."""
 SIZE = 256
 DETAIL = 512
-"""Side of the pictures that teach texture."""
-
-
-def sample_codes(generator: Generator, count: int, random: torch.Generator, mixing: float = 0.5) -> Tensor:
-    """Style codes ``(count, 16, 512)``: one w each, or with chance ``mixing`` two that switch at a random layer."""
-    z = torch.randn(2, count, LATENT, generator=random).to(generator.input)
-    first, second = generator.mapping(z.flatten(0, 1)).unflatten(0, (2, count))
-    switch = torch.randint(1, LAYERS, (count,), generator=random)
-    switch[torch.rand(count, generator=random) > mixing] = LAYERS
-    mask = (torch.arange(LAYERS)[None] < switch[:, None])[:, :, None].to(generator.input.device)
-    return torch.where(mask, first[:, None], second[:, None])
+"""Side of the photos that teach texture ..."""
+LARGE = 1024
+"""... and of the generated faces, which have it to the last pixel."""
 
 
 @dataclass
@@ -61,33 +54,33 @@ class Faces:
     details: np.ndarray = field(default_factory=lambda: np.empty((0, DETAIL, DETAIL, 3), np.uint8))
     detailed: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
-    @property
+    @cached_property
     def held_out(self) -> np.ndarray:
         """Sorted indexes of the validation pictures: the 200 smallest sha256 of the names."""
         digests = [hashlib.sha256(name.encode()).hexdigest() for name in self.names]
         return np.sort(np.argsort(digests)[:VALIDATION])
 
-    @property
+    @cached_property
     def training(self) -> np.ndarray:
         """Indexes of all other pictures."""
         return np.setdiff1d(np.arange(len(self.names)), self.held_out)
 
     def batch(self, indexes: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
         """``(B, 3, 256, 256)`` float32 in [-1, 1]; ``flip`` ``(B,)`` bool mirrors left and right."""
-        pictures = torch.from_numpy(self.pictures[indexes]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        return _mirror(pictures, flip)
+        return to_pictures(self.pictures[indexes], flip)
 
     def detail(self, indexes: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
         """Some of :attr:`detailed`, ``(B, 3, 512, 512)`` float32 in [-1, 1]."""
-        pictures = torch.from_numpy(self.details[np.searchsorted(self.detailed, indexes)])
-        return _mirror(pictures.permute(0, 3, 1, 2).float() / 127.5 - 1, flip)
+        return to_pictures(self.details[np.searchsorted(self.detailed, indexes)], flip)
 
     def large(self, indexes: np.ndarray) -> Tensor:
         """Some of :attr:`detailed` enlarged to ``(B, 3, 1024, 1024)``."""
         return F.interpolate(self.detail(indexes), scale_factor=2, mode="bicubic").clamp(-1, 1)
 
 
-def _mirror(pictures: Tensor, flip: np.ndarray | None) -> Tensor:
+def to_pictures(pixels: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
+    """uint8 ``(B, H, W, 3)`` to float32 ``(B, 3, H, W)`` in [-1, 1]; ``flip`` ``(B,)`` bool mirrors left and right."""
+    pictures = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
     if flip is None:
         return pictures
     return torch.where(torch.from_numpy(flip)[:, None, None, None], pictures.flip(3), pictures)
@@ -191,3 +184,22 @@ def synthetic_pairs(
         features.append(own + mask * (own.roll(1, 0) - own))
         before = features[-1], level
     return codes, features
+
+
+@torch.no_grad()
+def generated_faces(generator: Generator, count: int, cache: Path) -> np.ndarray:
+    """uint8 ``(count, 1024, 1024, 3)``: faces with as much detail as the decoder can give, which few photos have.
+
+    Made once, kept under ``cache`` and mapped into memory after that.
+    """
+    target = cache / f"generated-{count}.npy"
+    if not target.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(".part.npy")
+        pictures = np.lib.format.open_memmap(partial, "w+", np.uint8, (count, LARGE, LARGE, 3))
+        for index, codes in enumerate(sample_codes(generator, count, torch.Generator().manual_seed(0), mixing=0)):
+            picture = generator(codes[None])[0].clamp(-1, 1)
+            pictures[index] = ((picture + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+        del pictures  # written
+        partial.replace(target)
+    return np.load(target, mmap_mode="r")

@@ -38,7 +38,7 @@ from hsc.allocator import keep_memory
 from hsc.baselines.hific import REDUCED, Discriminator, HiFiC, HiFiCConfig, save
 from hsc.cli import Device
 from hsc.errors import HSCError, WeightsError
-from hsc.train.data import members, open_member, sample_codes
+from hsc.train.data import members, open_member
 
 LOWEST, HIGHEST = 0.017, 0.051
 """Bits per pixel at the ends of the range of rates."""

@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hsc.generator import Generator
+from hsc.generator import Generator, sample_codes
 from hsc.preview import PREVIEW_LEVEL, PREVIEW_SIZE, PreviewHead
-from hsc.train.data import sample_codes
 
 Pair = tuple[Tensor, Tensor, Tensor]
 HELD_OUT = 10

@@ -45,7 +45,7 @@ def inversion(trainer: Trainer, out: Path) -> None:
     code_scale, feature_scales = trainer.scales()
 
     def step() -> dict[str, Tensor]:
-        image, _ = trainer.real(settings.batch)
+        image = trainer.batch(settings.batch).pictures
         codes, features, made = trainer.synthetic(settings.synthetic)
         s, found = trainer.invert(torch.cat((image, made)))
         n = len(image)
@@ -139,17 +139,19 @@ def codec(trainer: Trainer, out: Path) -> None:
     """Stage ``codec``."""
     networks, settings = trainer.networks, trainer.settings
     start_transforms(trainer)
+    if settings.synthetic:
+        trainer.generated  # made before the time begins
     code_scale, feature_scales = trainer.scales()
 
     def step() -> dict[str, Tensor]:
-        image, detail = trainer.real(settings.batch, settings.detailed)
-        n, fine = len(image), len(detail)
+        batch = trainer.batch(settings.batch, settings.detailed, settings.synthetic)
+        n = len(batch.pictures)
         trainer.seen += n
         quality = torch.rand(n, 1, generator=trainer.random).to(trainer.device)
         count = _received([fcn.slices for fcn in networks.fcn], n, trainer.random).to(trainer.device)
-        target = trainer.loss.target(image)
+        target = trainer.loss.target(batch.pictures)
         passes = 1 + int(torch.randint(LEARNED, (), generator=trainer.random))
-        coded = trainer.code(target, detail, quality, count, passes)
+        coded = trainer.code(target, batch, quality, count, passes)
         codes = coded.soft.codes
         middle = trainer.middle(coded.soft.features, codes)
         terms = trainer.loss(trainer.head(middle, codes), target)
@@ -159,8 +161,8 @@ def codec(trainer: Trainer, out: Path) -> None:
         result["semantic_bytes"] = coded.semantic_bytes.mean()
         result["feature_bytes"] = coded.feature_bytes.mean()
         result["loss"] = (trainer.loss.total(terms) + weight * size).mean()
-        if fine:
-            result["texture"] = trainer.texture(middle[:fine], codes[:fine], detail).mean()
+        if batch.fine:
+            result["texture"] = trainer.texture(middle, codes, batch).mean()
             result["loss"] = result["loss"] + TEXTURE_WEIGHT * result["texture"]
         # S that was moved stays near what the encoder found, in the space of faces ...
         result["s_kept"] = ((codes - coded.s) / code_scale).square().mean()
@@ -168,12 +170,6 @@ def codec(trainer: Trainer, out: Path) -> None:
         # ... and a small residual leaves most of the face to S, which is what edits move.
         result["residual"] = _relative(coded.soft.features, coded.soft.bases, feature_scales)
         result["loss"] = result["loss"] + 0.01 * result["residual"]
-        if settings.synthetic:
-            made, features, picture = trainer.synthetic(settings.synthetic)
-            s, found = trainer.invert(picture)
-            result["s"] = ((s - made) / code_scale).square().mean()
-            result["f"] = _relative(found, features, feature_scales)
-            result["loss"] = result["loss"] + 0.1 * (result["s"] + result["f"])
         return result
 
     # The entropy models follow moving latents, so they learn faster than the transforms; so does what sees them fail.
@@ -232,21 +228,22 @@ def entropy(trainer: Trainer, out: Path) -> None:
 @torch.no_grad()
 def _collect(trainer: Trainer, seconds: float, versions: int = 3) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Qualities, coefficients of S, and of F at each level: training faces at random qualities, while time allows."""
-    networks = trainer.networks
+    networks, photos = trainer.networks, min(8, len(trainer.faces.training))
     qualities, semantics, features = [], [], [[] for _ in networks.fcn]
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        image, detail = trainer.real(8, 4)
+        batch = trainer.batch(photos, photos // 2)
+        image = batch.pictures
         target, found = trainer.loss.target(image), trainer.invert(image)
         count = torch.full((len(image),), networks.layers - 1, device=trainer.device)
         for _ in range(versions):
             qualities.append(torch.rand(len(image), 1, generator=trainer.random).to(trainer.device))
-            semantic, encoders = trainer.refined(target, detail, *found, qualities[-1], count, passes=1)
+            semantic, encoders = trainer.refined(target, batch, *found, qualities[-1], count, LEARNED)
             coded = soft.quantise(networks, trainer.prefix, semantic, encoders, qualities[-1])
             semantics.append(semantic)
             for into, latents in zip(features, coded.latents[1:]):
                 into.append(latents.bfloat16())
-    print(f"entropy: {len(qualities) * 8} latents of {len(qualities) * 8 // versions} faces", flush=True)
+    print(f"entropy: {len(qualities) * photos} latents of {len(qualities) * photos // versions} faces", flush=True)
     return torch.cat(qualities), torch.cat(semantics), [torch.cat(each) for each in features]
 
 

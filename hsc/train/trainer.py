@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +19,18 @@ from torch import Tensor, nn
 from hsc import refine, soft, window
 from hsc.amortised import Seen, learned_offsets
 from hsc.errors import HSCError
-from hsc.generator import Generator
+from hsc.generator import SIZE, Generator, sample_codes
 from hsc.model import HSCNetworks
-from hsc.preview import PREVIEW_LEVEL, PreviewHead
-from hsc.train.data import Faces, sample_codes, synthetic_pairs
+from hsc.preview import PREVIEW_LEVEL, PREVIEW_SIZE, PreviewHead
+from hsc.train.data import Faces, generated_faces, synthetic_pairs, to_pictures
 from hsc.train.losses import PictureLoss
 from hsc.train.rate import RateModel, add_noise
-from hsc.weights import metadata, read
+from hsc.weights import cache_dir, metadata, read
 
 WINDOW = 40
 """Side of the windows through which texture is judged, see :mod:`hsc.window`."""
+GENERATED = 800
+"""Faces of the generator that batches draw from."""
 
 
 @dataclass
@@ -38,8 +40,9 @@ class Settings:
     minutes: float
     batch: int = 4
     synthetic: int = 4
+    """Faces of the generator beside the photos of a batch."""
     detailed: int = 2
-    """Pictures of a batch that are judged at full resolution too, through a window."""
+    """Photos of a batch that are judged at 512 px too, through a window."""
     levels: int = 2
     """Levels of F."""
     learning_rate: float = 8e-4
@@ -51,6 +54,26 @@ class Settings:
     precision: torch.dtype = torch.bfloat16
     report: int = 50
     """Steps between two lines of the log."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Faces to be coded, those with most detail first.
+
+    Attributes:
+        pictures: all of them, ``(B, 3, 256, 256)``.
+        large: the first of them, ``(L, 3, 1024, 1024)``.
+        details: those that come next, ``(D, 3, 512, 512)``.
+    """
+
+    pictures: Tensor
+    large: Tensor
+    details: Tensor
+
+    @property
+    def fine(self) -> int:
+        """How many have more than 256 px."""
+        return len(self.large) + len(self.details)
 
 
 @dataclass(frozen=True)
@@ -138,17 +161,28 @@ class Trainer:
                   {"seen": str(self.seen)})
         partial.replace(path)
 
-    def real(self, count: int, detailed: int = 0) -> tuple[Tensor, Tensor]:
-        """Training faces, mirrored at random: ``(count, 3, 256, 256)``, and the first of them with more detail.
+    def batch(self, count: int, detailed: int = 0, generated: int = 0) -> Batch:
+        """Training faces, mirrored at random: ``count`` photos, ``detailed`` of them with 512 px, and generated ones.
 
-        The latter are ``(detailed, 3, 512, 512)``, or fewer where the batch or the shards have fewer.
+        Fewer with 512 px where ``count`` or the shards have fewer.
         """
-        large = np.intersect1d(self.faces.detailed, self.faces.training)
-        first = self.numpy.choice(large, min(detailed, count, len(large)), replace=False)
-        rest = self.numpy.choice(self.faces.training, count - len(first), replace=False)
+        known = np.intersect1d(self.faces.detailed, self.faces.training)
+        first = self.numpy.choice(known, min(detailed, count, len(known)), replace=False)
+        others = np.setdiff1d(self.faces.training, first)
+        rest = self.numpy.choice(others, count - len(first), replace=False)
         flip = self.numpy.random(count) < 0.5
-        pictures = self.faces.batch(np.concatenate((first, rest)), flip)
-        return pictures.to(self.device), self.faces.detail(first, flip[:len(first)]).to(self.device)
+        pictures = self.faces.batch(np.concatenate((first, rest)), flip).to(self.device)
+        details = self.faces.detail(first, flip[:len(first)]).to(self.device)
+        if not generated:
+            return Batch(pictures, pictures.new_empty(0, 3, SIZE, SIZE), details)
+        chosen = np.sort(self.numpy.choice(GENERATED, generated, replace=False))
+        large = to_pictures(self.generated[chosen], self.numpy.random(generated) < 0.5).to(self.device)
+        return Batch(torch.cat((F.avg_pool2d(large, SIZE // PREVIEW_SIZE), pictures)), large, details)
+
+    @cached_property
+    def generated(self) -> np.ndarray:
+        """uint8 ``(GENERATED, 1024, 1024, 3)``."""
+        return generated_faces(self.exact_generator, GENERATED, cache_dir() / "faces")
 
     def synthetic(self, count: int) -> tuple[Tensor, list[Tensor], Tensor]:
         """Codes ``(count, 16, 512)``, features at each level, and the previews that they give."""
@@ -184,26 +218,29 @@ class Trainer:
         """Features of :meth:`middle` to previews ``(B, 3, 256, 256)`` float32."""
         return self.preview(middle, codes.to(middle.dtype)).float()
 
-    def texture(self, middle: Tensor, codes: Tensor, detail: Tensor, side: int = WINDOW) -> Tensor:
-        """LPIPS through a random window of the full picture, at 1024 px and halved: ``(B,)``.
+    def texture(self, middle: Tensor, codes: Tensor, batch: Batch, side: int = WINDOW) -> Tensor:
+        """LPIPS through a random window of the full picture, ``(batch.fine,)``.
 
-        The originals ``(B, 3, 512, 512)`` have half of that, so that neither size alone says how much detail there
-        should be.
+        Of photos at their 512 px: enlarged ones would teach a blur. Of generated faces at 1024 px too, half and half.
         """
         place = tuple(torch.randint(0, window.corners(side), (2,), generator=self.random).tolist())
-        made = window.render(self.generator, middle, codes.to(middle.dtype), place, side).float()
-        original = window.cut_enlarged(detail, place, side)
-        halves = (F.avg_pool2d(made, 2), F.avg_pool2d(original, 2))
-        return (self.loss.lpips_only(made, original) + self.loss.lpips_only(*halves)) / 2
+        middle, codes = middle[:batch.fine], codes[:batch.fine].to(middle.dtype)
+        made = window.render(self.generator, middle, codes, place, side).float()
+        large = window.cut(batch.large, place, side)
+        halves = torch.cat((F.avg_pool2d(large, 2), window.cut(batch.details, place, side)))
+        seen = self.loss.lpips_only(F.avg_pool2d(made, 2), halves)
+        if not len(large):
+            return seen
+        full = self.loss.lpips_only(made[:len(large)], large)
+        return torch.cat(((seen[:len(large)] + full) / 2, seen[len(large):]))
 
     def code(
-        self, target: dict, detail: Tensor, quality: Tensor, count: Tensor, passes: int, noise: bool = True
+        self, target: dict, batch: Batch, quality: Tensor, count: Tensor, passes: int, noise: bool = True
     ) -> Coded:
         """Photos to what the decoder will have of them.
 
         Args:
-            target: of :meth:`hsc.train.losses.PictureLoss.target`, for ``(B, 3, 256, 256)``.
-            detail: the first of the photos, ``(D, 3, 512, 512)``.
+            target: of :meth:`hsc.train.losses.PictureLoss.target`, for the batch's pictures.
             quality: ``(B, 1)`` in [0, 1].
             count: ``(B,)`` feature slices that are received.
             passes: learned steps of refinement.
@@ -211,7 +248,7 @@ class Trainer:
         """
         networks = self.networks
         s, features = self.invert(target["picture"])
-        coefficients, encoders = self.refined(target, detail, s, features, quality, count, passes)
+        coefficients, encoders = self.refined(target, batch, s, features, quality, count, passes)
         step = networks.scn.step(quality)
         scaled = coefficients / step
         semantic_bits = self.rate.semantic_bits((add_noise(scaled) if noise else scaled.round()) * step, step)
@@ -222,7 +259,7 @@ class Trainer:
         return Coded(s, coded, semantic_bits / 8, (coded.bits * received).sum(1) / 8)
 
     def refined(
-        self, target: dict, detail: Tensor, s: Tensor, features: list[Tensor], quality: Tensor, count: Tensor,
+        self, target: dict, batch: Batch, s: Tensor, features: list[Tensor], quality: Tensor, count: Tensor,
         passes: int,
     ) -> tuple[Tensor, Sequence[Callable[[Tensor], Tensor]]]:
         """Coefficients of S, and of F at each level as functions of the base, after learned steps of refinement."""
@@ -235,8 +272,8 @@ class Trainer:
             middle = self.middle([feature], codes)
             picture = self.head(middle, codes)
             distortion = self.loss.visible(picture, target).sum()
-            if fine := len(detail):
-                texture = self.texture(middle[:fine], codes[:fine], detail, refine.WINDOW)
+            if batch.fine:
+                texture = self.texture(middle, codes, batch, refine.WINDOW)
                 distortion = distortion + refine.TEXTURE_WEIGHT * texture.sum()
             return Seen(picture.detach(), *torch.autograd.grad(distortion, (feature, codes)))
 
@@ -293,7 +330,7 @@ class Trainer:
 
     @torch.no_grad()
     def validate(
-        self, qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 255 / 256), limit: int = 40, passes: int = 1
+        self, qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 255 / 256), limit: int = 40, passes: int = refine.LEARNED
     ) -> list[dict]:
         """Means over ``limit`` held-out pictures, for S alone and each quality, after some learned steps of refinement.
 
@@ -309,11 +346,11 @@ class Trainer:
                 part = part[np.argsort(~np.isin(part, self.faces.detailed), kind="stable")]
                 fine = int(np.isin(part, self.faces.detailed).sum())
                 image, detail = self.faces.batch(part).to(self.device), self.faces.detail(part[:fine]).to(self.device)
-                n = len(image)
+                n, batch = len(image), Batch(image, image.new_empty(0, 3, SIZE, SIZE), detail)
                 count = torch.full((n,), 0 if quality is None else self.networks.layers, device=self.device)
                 level = torch.full((n, 1), 0.5 if quality is None else quality, device=self.device)
                 target = self.loss.target(image)
-                coded = self.code(target, detail, level, count, passes, noise=False)
+                coded = self.code(target, batch, level, count, passes, noise=False)
                 codes = coded.soft.codes
                 middle = self.middle(coded.soft.features, codes)
                 terms = self.loss(self.head(middle, codes), target)

@@ -53,8 +53,14 @@ def test_every_byte_has_a_cell_and_missing_ones_are_faint() -> None:
 
 def test_the_colours_of_the_bytes_are_explained() -> None:
     text = cards.byte_map(bytes(100), semantics(40, 98), 100)
-    assert all(kind in text for kind in ("header", "meaning S", "detail F"))
-    assert all(f"background:{plots.layer_colour(index)}" in text for index in range(3))
+    assert all(kind in text for kind in ("header", "meaning S", "detail F", "finer detail F"))
+    assert all(f"background:{plots.layer_colour(index)}" in text for index in (0, 1, 2, 10))
+
+
+@pytest.mark.parametrize("size", [1, 5, 10, 12])
+def test_files_that_hold_no_layer_are_drawn_too(size: int) -> None:
+    data = base64.b64decode(re.search(r"base64,([^\"]+)", cards.byte_map(bytes(size), semantics(), size))[1])
+    assert (np.asarray(Image.open(io.BytesIO(data)))[..., 3] == 255).sum() == size
 
 
 def test_charts_say_what_they_show() -> None:

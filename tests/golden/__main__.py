@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 import hsc
-from hsc.train.data import sample_codes
+from hsc.generator import sample_codes
 
 FOLDER = Path(__file__).parent
 FILES = {"short": (11, {"max_bytes": 400}), "middle": (12, {"max_bytes": 1000}), "long": (13, {"max_bytes": 3000})}

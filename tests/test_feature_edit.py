@@ -2,7 +2,7 @@
 
 import torch
 
-from directions.features import channel_gain, edit_feature, edit_mask
+from hsc.feature_edit import channel_gain, edit_feature, edit_mask
 
 
 def maps(seed=0):
