@@ -15,9 +15,11 @@ from PIL import Image
 from app import examples
 from hsc import alignment, baselines, images
 from hsc.codec import Codec
-from hsc.sheet import grid
+from hsc.sheet import contact_sheet, grid
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "screenshots"
+RESTORED = ("astronaut", "glasses", "girl")
+BYTES = (400, 800, 1500, 3000)
 BESIDE_VVC = (400, 800, 1500)
 ZOOMED = (800, 1500, 2600, 6000)
 CROP = 256
@@ -73,9 +75,10 @@ def details(codec: Codec, shown: dict[str, Image.Image], size: int = 190) -> Ima
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=FOLDER)
 def main(folder: Path) -> None:
-    """Write beside-vvc.jpg and details.jpg."""
+    """Write restorations.jpg, beside-vvc.jpg and details.jpg."""
     codec, shown = Codec.load(), faces()
     for name, picture in (
+        ("restorations", contact_sheet(codec, [shown[name] for name in RESTORED], BYTES)),
         ("beside-vvc", beside_vvc(codec, list(shown.values()))),
         ("details", details(codec, shown)),
     ):
