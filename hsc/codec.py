@@ -32,6 +32,8 @@ RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4", 5: "0.5"}
 """The release of this project that has each model."""
 CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
+SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
+"""How much of what refinement moved is kept: the first of these that costs no layer."""
 REFINE = 2
 """Refinement steps of an ordinary encode: what one second leaves time for."""
 THOROUGH = 20
@@ -88,6 +90,16 @@ class Latents:
 
     semantics: Tensor
     features: tuple[Callable[[Tensor], Tensor], ...]
+
+    def towards(self, others: Latents, share: float) -> Latents:
+        """On the way from these, at 0, to others of the same photo, at 1."""
+        if share == 1:
+            return others
+        features = (
+            lambda base, own=own, other=other: torch.lerp(own(base), other(base), share)
+            for own, other in zip(self.features, others.features)
+        )
+        return Latents(torch.lerp(self.semantics, others.semantics, share), tuple(features))
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,16 +203,16 @@ class Codec:
             if refine:
                 latents = improve(self, image, latents, quality, self.networks.layers, refine, progress)
             return self._write(self._quantise(latents, quality), quality)
-        start, layers = None, 0
-        if refine:
-            _, start, layers = self._fit(latents, max_bytes, close=ENOUGH)
-        while refine and layers:
-            fitted = self._fit(improve(self, image, latents, start, layers, refine, progress), max_bytes, start)
+        if not refine:
+            return self._write(*self._fit(latents, max_bytes))
+        _, start, layers = self._fit(latents, max_bytes, close=ENOUGH)
+        better = improve(self, image, latents, start, layers, refine, progress) if layers else latents
+        # A face that lacks its last layers looks worse than one that was moved less.
+        for share in SHARES:
+            fitted = self._fit(latents.towards(better, share), max_bytes, start)
             if fitted[2] >= layers:
-                return self._write(*fitted)
-            # A face that lacks its last layers looks worse than one that was moved less.
-            refine //= 2
-        return self._write(*self._fit(latents, max_bytes, start))
+                break
+        return self._write(*fitted)
 
     @torch.no_grad()
     def invert(self, image: Image.Image) -> tuple[Tensor, list[Tensor]]:

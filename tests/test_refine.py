@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 
 import hsc
+from hsc.bitstream import file_bytes
+from hsc.codec import Latents
 from hsc.generator import SIZE, sample_codes
 from hsc.images import to_tensor
 from hsc.preview import PREVIEW_SIZE
@@ -60,17 +62,29 @@ def test_a_learned_step_lowers_the_distortion_it_looks_at():
     assert errors[1] < errors[0] and errors[2] < errors[0]
 
 
-def test_steps_that_would_cost_layers_are_not_taken(monkeypatch):
+def test_as_much_of_a_refinement_is_kept_as_costs_no_layer(monkeypatch):
     codec = hsc.Codec.load()
     face = codec.render(codec.semantics(sample_codes(codec.generator, 1, torch.Generator().manual_seed(3))))
-    room = len(codec.encode(face, quality=0, refine=0)) + 2
-    plain = codec.encode(face, max_bytes=room, refine=0)
-    asked = []
+    plain = codec.latents(*codec.invert(face))
+    room = file_bytes(codec._quantise(plain, 0).bits)
 
-    def greedy(codec, image, latents, quality, layers, steps, progress=None):
-        asked.append(steps)
-        return latents if steps == 1 else dataclasses.replace(latents, semantics=20 * latents.semantics)
+    def greedy(codec, image, latents, *_):
+        return dataclasses.replace(latents, semantics=3 * latents.semantics)
 
     monkeypatch.setattr("hsc.refine.refine", greedy)
-    assert codec.encode(face, max_bytes=room, refine=4) == plain
-    assert asked == [4, 2, 1] and len(codec.parse(plain).layers) == codec.networks.layers
+    for more, kept in ((0, 0.0), (30000, 1.0)):
+        data = codec.encode(face, max_bytes=room + more, refine=4)
+        semantics = codec.parse(data)
+        assert len(semantics.layers) == codec.networks.layers
+        quality = torch.tensor([[semantics.quality / 256]])
+        expected = (1 + 2 * kept) * plain.semantics / codec.networks.scn.step(quality)
+        assert abs(torch.from_numpy(semantics.symbols[0]) - expected).max() <= 0.51
+
+
+def test_latents_on_the_way_between_two():
+    first, second = (Latents(torch.full((1, 768), value), (lambda base, value=value: value * base,))
+                     for value in (1.0, 3.0))
+    base = torch.ones(1, 2, 4, 4)
+    for share, value in ((0, 1.0), (0.25, 1.5), (1, 3.0)):
+        found = first.towards(second, share)
+        assert (found.semantics == value).all() and (found.features[0](base) == value).all()
