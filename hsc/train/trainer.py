@@ -70,6 +70,11 @@ class Batch:
     large: Tensor
     details: Tensor
 
+    @classmethod
+    def of_photos(cls, pictures: Tensor, details: Tensor) -> Batch:
+        """Without generated faces."""
+        return cls(pictures, pictures.new_empty(0, 3, SIZE, SIZE), details)
+
     @property
     def fine(self) -> int:
         """How many have more than 256 px."""
@@ -174,7 +179,7 @@ class Trainer:
         pictures = self.faces.batch(np.concatenate((first, rest)), flip).to(self.device)
         details = self.faces.detail(first, flip[:len(first)]).to(self.device)
         if not generated:
-            return Batch(pictures, pictures.new_empty(0, 3, SIZE, SIZE), details)
+            return Batch.of_photos(pictures, details)
         chosen = np.sort(self.numpy.choice(GENERATED, generated, replace=False))
         large = to_pictures(self.generated[chosen], self.numpy.random(generated) < 0.5).to(self.device)
         return Batch(torch.cat((F.avg_pool2d(large, SIZE // PREVIEW_SIZE), pictures)), large, details)
@@ -330,7 +335,8 @@ class Trainer:
 
     @torch.no_grad()
     def validate(
-        self, qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 255 / 256), limit: int = 40, passes: int = refine.LEARNED
+        self, qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 255 / 256), limit: int = 40,
+        passes: int = refine.LEARNED,
     ) -> list[dict]:
         """Means over ``limit`` held-out pictures, for S alone and each quality, after some learned steps of refinement.
 
@@ -346,7 +352,7 @@ class Trainer:
                 part = part[np.argsort(~np.isin(part, self.faces.detailed), kind="stable")]
                 fine = int(np.isin(part, self.faces.detailed).sum())
                 image, detail = self.faces.batch(part).to(self.device), self.faces.detail(part[:fine]).to(self.device)
-                n, batch = len(image), Batch(image, image.new_empty(0, 3, SIZE, SIZE), detail)
+                n, batch = len(image), Batch.of_photos(image, detail)
                 count = torch.full((n,), 0 if quality is None else self.networks.layers, device=self.device)
                 level = torch.full((n, 1), 0.5 if quality is None else quality, device=self.device)
                 target = self.loss.target(image)
