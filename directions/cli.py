@@ -30,6 +30,14 @@ _samples = click.option(
     "--samples", type=click.IntRange(1), default=20000, show_default=True, help="Latents that are rendered and scored."
 )
 _seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+_measured_on = click.option(
+    "--photos", type=_existing,
+    help="Folder of aligned photos to choose layers and strengths on, coded and decoded; generated faces by default.",
+)  # fmt: skip
+_out = click.option(
+    "--out", type=_folder, default=library.DATA, show_default=False,
+    help="Folder to write to; the shipped directions by default.",
+)  # fmt: skip
 _cache = click.option("--cache", type=_folder, help="Folder of what is computed once; kept between runs.")
 
 
@@ -59,6 +67,7 @@ def main() -> None:
       python -m directions list
       python -m directions sample
       python -m directions learn smile eyeglasses --photos PHOTOS
+      python -m directions calibrate smile eyeglasses --photos PHOTOS
       python -m directions evaluate --out build/directions --limit 4
     """
 
@@ -96,18 +105,8 @@ def sample(samples: int, seed: int, cache: Path | None, workers: int) -> None:
 @click.option("--all", "everything", is_flag=True, help="Learn every attribute.")
 @_samples
 @_seed
-@click.option(
-    "--photos",
-    type=_existing,
-    help="Folder of aligned photos to choose layers and strengths on, coded and decoded; generated faces by default.",
-)
-@click.option(
-    "--out",
-    type=_folder,
-    default=library.DATA,
-    show_default=False,
-    help="Folder to write to; the shipped directions by default.",
-)
+@_measured_on
+@_out
 @_cache
 @_workers
 def learn(
@@ -127,19 +126,46 @@ def learn(
     from tqdm import tqdm
 
     from directions.learn import Material, learn_all
-    from directions.photos import image_files
 
     chosen = tuple(ATTRIBUTES) if everything else names
     if not chosen:
         raise click.UsageError("Name at least one attribute, or say --all.")
     cache = _cache_of(cache)
-    material = Material(
-        _fill(samples, seed, cache, workers), samples, tuple(image_files(photos)) if photos else (), cache
-    )
+    material = Material(_fill(samples, seed, cache, workers), samples, _files(photos), cache)
     with tqdm(learn_all(material, chosen, workers), total=len(chosen), unit="direction", smoothing=0) as bar:
         for direction, lines in bar:
             library.write(out, direction)
             bar.write(lines)
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True)
+@_measured_on
+@_seed
+@_out
+@_cache
+@_workers
+def calibrate(
+    names: tuple[str, ...], photos: Path | None, seed: int, out: Path, cache: Path | None, workers: int
+) -> None:
+    """Set strength 1 of shipped directions anew, for the codec as it is now; needs no samples.
+
+    A codec that holds on to more of a face in F yields less to the same movement of S.
+    """
+    from tqdm import tqdm
+
+    from directions.learn import Material, calibrate_all
+    from directions.samples import SampleStore
+
+    shipped = [directions.load(name) for name in names]
+    cache = _cache_of(cache)
+    material = Material(SampleStore(cache, directions.GENERATOR, seed), 0, _files(photos), cache)
+    found = calibrate_all(material, shipped, workers)
+    for direction in tqdm(found, total=len(names), unit="direction", smoothing=0):
+        library.write(out, direction)
+        factor = direction.metadata["provenance"]["calibrated"][-1]["factor"]
+        at_one = direction.metadata["side_effects"]["+1.0"]
+        tqdm.write(f"{direction.name}: {factor:g} times as far, range {direction.range}, at 1.0: {at_one}")
 
 
 @main.command()
@@ -208,6 +234,12 @@ def evaluate(
         page.write(report, Path(__file__).parent)
     for target in report["targets"]:
         click.echo(page.in_words(target))
+
+
+def _files(photos: Path | None) -> tuple[Path, ...]:
+    from directions.photos import image_files
+
+    return tuple(image_files(photos)) if photos else ()
 
 
 def _cache_of(given: Path | None) -> Path:

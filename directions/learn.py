@@ -33,6 +33,7 @@ _BYTES = 1000  # of the files that faces to measure on are decoded from
 _FEW = 12  # faces that layers are chosen on
 # Lengths that are tried, in standard deviations of the samples along the direction.
 _LENGTHS = (1.5, 2.5, 4.0, 6.0, 8.5)
+_FACTORS = (0.6, 0.8, 1.0, 1.25, 1.6, 2.0)  # of a length that was found on few faces, or with another codec
 _BISECTIONS = 4
 _REACHED = 0.92  # share of faces that should come to an attribute's target
 _BREAKS_IDENTITY = 0.3  # mean identity cosine below which a picture shows somebody else
@@ -217,9 +218,9 @@ def sound_range(attribute: Attribute, effects: Mapping[float, Effect]) -> tuple[
     return (ends[0], ends[1]), breaks
 
 
-def measure(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Bench) -> Direction:
-    """Measure a finished shift and make a :class:`Direction` of it."""
-    effects = {strength: bench.try_shift(plan.shift * strength) for strength in STRENGTHS}
+def measure(attribute: Attribute, shift: np.ndarray, bench: Bench) -> tuple[tuple[float, float], dict[str, object]]:
+    """Range of a finished shift, and what is measured of it for its metadata."""
+    effects = {strength: bench.try_shift(shift * strength) for strength in STRENGTHS}
     limits, breaks = sound_range(attribute, effects)
     table = {
         f"{strength:+.1f}": {
@@ -228,14 +229,22 @@ def measure(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Ben
         }
         for strength, effect in effects.items()
     }
-    metadata = {
+    return limits, {
         "breaks": breaks or f"not between {STRENGTHS[0]} and {STRENGTHS[-1]}",
+        "side_effects": table,
+        "measured_on": bench.source + "; mean change at each strength in each score's own unit",
+    }
+
+
+def finish(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Bench) -> Direction:
+    """Measure a finished plan and make a :class:`Direction` of it."""
+    limits, measured = measure(attribute, plan.shift, bench)
+    metadata = {
         "samples": {"rendered": len(boundaries.samples), "positives": plan.boundary.positives,
                     "negatives": plan.boundary.negatives},
         "scorer": SCORES[attribute.column],
         "svm_accuracy": round(plan.boundary.accuracy, 4),
-        "side_effects": table,
-        "measured_on": bench.source + "; mean change at each strength in each score's own unit",
+        **measured,
         "provenance": {
             "method": "InterFaceGAN (arXiv:1907.10786): linear SVM on the extremes in W,"
             " conditional manipulation; layers, correction and strength by measured side effects",
@@ -255,6 +264,21 @@ def measure(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Ben
     )
 
 
+def calibrate(direction: Direction, bench: Bench) -> Direction:
+    """A learned direction with its strength 1 set anew, for a codec that holds on to more or less of a face.
+
+    What is learned from the generator stays: the boundary, the layers and the correction.
+    """
+    attribute = ATTRIBUTES[direction.name]
+    length, _ = reach(bench, direction.array, attribute, np.arange(len(bench)), _FACTORS)
+    shift = (direction.array * length).astype(np.float32)
+    limits, measured = measure(attribute, shift, bench)
+    provenance = dict(direction.metadata["provenance"])
+    provenance["calibrated"] = [*provenance.get("calibrated", []), {"factor": round(length, 4), "on": bench.source}]
+    metadata = {**direction.metadata, **measured, "provenance": provenance}
+    return replace(direction, array=shift, range=limits, metadata=metadata)
+
+
 def learn(name: str, boundaries: Boundaries, bench: Bench, say: Callable[[str], object] = lambda _: None) -> Direction:
     """Learn one direction."""
     attribute = ATTRIBUTES[name]
@@ -262,7 +286,7 @@ def learn(name: str, boundaries: Boundaries, bench: Bench, say: Callable[[str], 
 
     def scaled(plan: Plan) -> tuple[float, Plan]:
         """Cost of a plan at the strength that does what strength 1 should, and the plan at that strength."""
-        length, effect = reach(bench, plan.shift, attribute, everyone, (0.6, 0.8, 1.0, 1.25, 1.6, 2.0))
+        length, effect = reach(bench, plan.shift, attribute, everyone, _FACTORS)
         return _cost(attribute, effect), replace(plan, shift=plan.shift * length)
 
     found = choose_layers(attribute, boundaries, bench, say)
@@ -270,7 +294,7 @@ def learn(name: str, boundaries: Boundaries, bench: Bench, say: Callable[[str], 
     corrected = scaled(refine(attribute, plain[1], boundaries, bench))
     say(f"  cost {plain[0]:.3f}, after correction {corrected[0]:.3f}")
     _, found = min(plain, corrected, key=lambda pair: pair[0])
-    direction = measure(attribute, found, boundaries, bench)
+    direction = finish(attribute, found, boundaries, bench)
     at_one = direction.metadata["side_effects"]["+1.0"]
     say(f"  layers {found.layers}, range {direction.range}, at 1.0: {at_one}")
     return direction
@@ -299,25 +323,48 @@ def learn_all(material: Material, names: Sequence[str], workers: int = 1) -> Ite
         DirectionError: samples are missing, or an attribute is too rare among them.
         WeightsError: scorers or the codec are missing.
     """
+    _code_all(material, workers)
+    yield from each(partial(_learn, material), names, workers)
+
+
+def calibrate_all(material: Material, directions: Sequence[Direction], workers: int = 1) -> Iterator[Direction]:
+    """:func:`calibrate` directions, on the photos of ``material`` or, without, on generated faces.
+
+    Raises:
+        WeightsError: scorers or the codec are missing.
+    """
+    _code_all(material, workers)
+    yield from each(partial(_calibrate, material), directions, workers)
+
+
+def _code_all(material: Material, workers: int) -> None:
+    """Code the photos, by several processes, before each of those needs them all."""
     for _ in each(partial(_code, material.cache), material.photos, workers):
         pass
-    yield from each(partial(_learn, material), names, workers)
 
 
 def _learn(material: Material, name: str) -> tuple[Direction, str]:
     lines: list[str] = []
-    direction = learn(name, *_prepare(material), lines.append)
+    direction = learn(name, _boundaries_of(material), _bench_of(material), lines.append)
     return direction, "\n".join(lines)
 
 
+def _calibrate(material: Material, direction: Direction) -> Direction:
+    return calibrate(direction, _bench_of(material))
+
+
 @functools.lru_cache(maxsize=1)
-def _prepare(material: Material) -> tuple[Boundaries, Bench]:
+def _boundaries_of(material: Material) -> Boundaries:
     """Made once in each process."""
-    boundaries = Boundaries(material.store.read(material.samples), material.store.seed)
+    return Boundaries(material.store.read(material.samples), material.store.seed)
+
+
+@functools.lru_cache(maxsize=1)
+def _bench_of(material: Material) -> Bench:
+    """Made once in each process."""
     if not material.photos:
-        return boundaries, bench_of_random_faces(_codec(), material.store.seed)
-    data = [_code(material.cache, photo) for photo in material.photos]
-    return boundaries, _bench(_codec(), data, "photos")
+        return bench_of_random_faces(_codec(), material.store.seed)
+    return _bench(_codec(), [_code(material.cache, photo) for photo in material.photos], "photos")
 
 
 def _code(cache: Path, photo: Path) -> bytes:

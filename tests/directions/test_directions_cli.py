@@ -28,6 +28,12 @@ def test_learn_asks_for_a_name(run):
     assert result.exit_code == 2 and "Name at least one attribute" in result.output
 
 
+def test_calibrate_refuses_what_is_not_shipped(run):
+    for arguments in ((), ("ethnicity",)):
+        result = run("calibrate", *arguments)
+        assert result.exit_code == 2 and "Traceback" not in result.output
+
+
 def test_unknown_attributes_are_refused(run):
     result = run("learn", "ethnicity")
     assert result.exit_code == 2 and "is not one of" in result.output

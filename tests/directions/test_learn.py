@@ -1,5 +1,7 @@
 """Learning in a world where scores are linear in the latents, so that the right answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ import directions
 from directions import library
 from directions.attributes import ATTRIBUTES, SCALES
 from directions.effects import Effect, side_effect
-from directions.learn import STRENGTHS, Boundaries, learn, reach, sound_range
+from directions.learn import STRENGTHS, Boundaries, calibrate, learn, reach, sound_range
 from directions.samples import Samples
 from directions.scorers import COLUMNS
 
@@ -72,6 +74,23 @@ def test_a_learned_direction_does_what_it_should_and_little_else(boundaries, tmp
     assert side_effect(means, attribute.keep) < 0.4
     assert library.load("mouth_open", tmp_path).metadata["samples"]["rendered"] == 6000
     assert set(direction.metadata["side_effects"]) == {"-1.5", "-1.0", "-0.5", "+0.5", "+1.0", "+1.5"}
+
+
+def test_calibration_brings_strength_1_to_the_goal(tmp_path):
+    attribute, shipped = ATTRIBUTES["mouth_open"], directions.load("mouth_open")
+    weights = WEIGHTS[:, COLUMNS.index("mouth_open")]
+    shift = np.zeros((16, 512), np.float32)
+    shift[list(shipped.layers)] = weights
+    alone = LinearBench().try_shift(shift).change("mouth_open").mean()
+    weak = replace(shipped, array=shift * np.float32(attribute.goal / alone / 1.4))
+    direction = calibrate(weak, LinearBench())
+    assert LinearBench().try_shift(direction.array).change("mouth_open").mean() == pytest.approx(attribute.goal, rel=0.03)
+    library.write(tmp_path, direction)
+    metadata = library.load("mouth_open", tmp_path).metadata
+    assert metadata["provenance"]["calibrated"] == [
+        {"factor": pytest.approx(1.4, rel=0.03), "on": LinearBench.source}
+    ]
+    assert metadata["samples"] == shipped.metadata["samples"] and metadata["measured_on"].startswith("a linear world")
 
 
 def effects(identity):
