@@ -344,7 +344,7 @@ def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine:
 
 
 @main.command()
-@click.argument("stage", type=click.Choice(["preview", "inversion", "semantics", "codec", "entropy"]))
+@click.argument("stage", type=click.Choice(["preview", "inversion", "semantics", "codec", "updater", "entropy"]))
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), required=True, help="Time to run.")
 @click.option("--from", "checkpoint", type=click.Path(exists=True, path_type=Path),
               help="Checkpoint, or folder of exported weights, to continue from.")

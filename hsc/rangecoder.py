@@ -87,6 +87,16 @@ class FrequencyTables:
         rows = (np.array([offset, *cdf], np.int64).tobytes() for offset, (cdf, _) in zip(self.offsets, self._rows))
         return b"".join(rows)
 
+    def masses(self, table_indexes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities of the symbols of some tables, escapes apart, and those symbols, both ``(N, L)`` float64.
+
+        Where a table has fewer than L symbols, the probability is 0.
+        """
+        tails = self._tails[table_indexes]
+        entries = np.arange(tails.max())
+        masses = np.diff(self._cdf[table_indexes], axis=1)[:, :len(entries)] / _TOTAL
+        return masses * (entries < tails[:, None]), entries + self.offsets[table_indexes][:, None] + 0.0
+
     def check_indexes(self, table_indexes: np.ndarray) -> np.ndarray:
         """Return ``table_indexes`` flat; raise ``ValueError`` when one of them names no table."""
         indexes = np.asarray(table_indexes).reshape(-1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hsc.entropy import scale_table
+from hsc import entropy
 from hsc.networks import SemanticCompressionNetwork as SCN
+from hsc.rangecoder import FrequencyTables
 
 
 def add_noise(values: Tensor) -> Tensor:
@@ -23,7 +25,7 @@ class RateModel(nn.Module):
         from compressai.entropy_models import EntropyBottleneck, GaussianConditional
 
         self.factorised = EntropyBottleneck(SCN.CHANNELS, filters=(3, 3), init_scale=4)
-        self.gaussian = GaussianConditional(scale_table())
+        self.gaussian = GaussianConditional(entropy.scale_table())
 
     def probability(self, values: Tensor, step: Tensor) -> Tensor:
         """Probability mass of bins of width ``step`` around ``values``, both ``(C, 1, N)``.
@@ -51,3 +53,38 @@ class RateModel(nn.Module):
     def slice_bits(self, offset: Tensor, log2_scale: Tensor) -> Tensor:
         """Bits of symbols whose noisy distance from the mean is ``offset``, all in quantisation steps, same shape."""
         return -self.gaussian._likelihood(offset, torch.exp2(log2_scale)).clamp(min=1e-9).log2()
+
+    @torch.enable_grad()
+    def fit_tables(self, scn: SCN, tables: FrequencyTables, iterations: int = 600) -> float:
+        """Fit the density of S to tables that :func:`hsc.train.export.semantic_tables` once made of such a density.
+
+        So training can go on from exported weights, which have no densities.
+
+        Args:
+            scn: has the quantisation steps of the tables.
+            tables: of every quality group and channel, group by group.
+
+        Returns:
+            How many bytes S would have on average with the density, over those with the tables.
+        """
+        masses = []
+        for group in range(0, entropy.SEMANTIC_GROUPS, 3):
+            quality = entropy.quality_value(group * entropy.QUALITIES // entropy.SEMANTIC_GROUPS)
+            step = scn.steps(quality)[0].detach().float()[:, None, None]
+            mass, bins = tables.masses(np.arange(SCN.CHANNELS) + group * SCN.CHANNELS)
+            masses.append((torch.from_numpy(mass).float(), torch.from_numpy(bins).float()[:, None] * step, step))
+        optimizer = torch.optim.Adam(self.factorised.parameters(), lr=1e-2)
+        for index in range(iterations):
+            # Two thirds of the way in large steps, then in small ones.
+            optimizer.param_groups[0]["lr"] = 1e-2 if 3 * index < 2 * iterations else 2e-3
+            mass, values, step = masses[index % len(masses)]
+            bits = -(mass * self.probability(values, step)[:, 0].log2()).sum()
+            optimizer.zero_grad()
+            bits.backward()
+            optimizer.step()
+        with torch.no_grad():
+            own, least = 0.0, 0.0
+            for mass, values, step in masses:
+                own -= float((mass * self.probability(values, step)[:, 0].log2()).sum())
+                least -= float((mass * mass.clamp(min=1e-12).log2()).sum())
+        return own / least
