@@ -189,7 +189,7 @@ class Studio:
         codec = self._load()
         for part in (codec.generator, codec.networks, codec.preview):
             part.to("cuda")
-        codec.lpips  # loaded here, since what a call loads on a lent GPU is gone after it
+        codec.lpips, codec.looking_glass  # loaded here, since what a call loads on a lent GPU is gone after it
 
         @on_gpu(seconds=15)
         def encode(crop: Image.Image, max_bytes: int, steps: int) -> bytes:

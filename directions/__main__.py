@@ -1,4 +1,4 @@
-"""``python -m directions``: list, learn and evaluate editing directions."""
+"""``python -m directions``: list, learn, calibrate and evaluate editing directions."""
 
 from directions.cli import main
 

@@ -32,7 +32,7 @@ _samples = click.option(
 _seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 _measured_on = click.option(
     "--photos", type=_existing,
-    help="Folder of aligned photos to choose layers and strengths on, coded and decoded; generated faces by default.",
+    help="Folder of aligned photos to measure on, coded and decoded; generated faces by default.",
 )  # fmt: skip
 _out = click.option(
     "--out", type=_folder, default=library.DATA, show_default=False,
@@ -150,7 +150,8 @@ def calibrate(
 ) -> None:
     """Set strength 1 of shipped directions anew, for the codec as it is now; needs no samples.
 
-    A codec that holds on to more of a face in F yields less to the same movement of S.
+    A codec that holds on to more of a face in F yields less to the same movement of S. Edits that files store already
+    grow or shrink by the same factor.
     """
     from tqdm import tqdm
 
@@ -163,9 +164,9 @@ def calibrate(
     found = calibrate_all(material, shipped, workers)
     for direction in tqdm(found, total=len(names), unit="direction", smoothing=0):
         library.write(out, direction)
-        factor = direction.metadata["provenance"]["calibrated"][-1]["factor"]
-        at_one = direction.metadata["side_effects"]["+1.0"]
-        tqdm.write(f"{direction.name}: {factor:g} times as far, range {direction.range}, at 1.0: {at_one}")
+        done, at_one = direction.metadata["provenance"]["calibrated"][-1], direction.metadata["side_effects"]["+1.0"]
+        tqdm.write(f"{direction.name}: {done['factor']:g} times as far, {done['progress']:.0%} of what strength 1 should"
+                   f" do, range {direction.range}, at 1.0: {at_one}")
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -270,11 +271,15 @@ def calibrate(direction: Direction, bench: Bench) -> Direction:
     What is learned from the generator stays: the boundary, the layers and the correction.
     """
     attribute = ATTRIBUTES[direction.name]
-    length, _ = reach(bench, direction.array, attribute, np.arange(len(bench)), _FACTORS)
+    length, effect = reach(bench, direction.array, attribute, np.arange(len(bench)), _FACTORS)
+    provenance = dict(direction.metadata["provenance"])
+    done = {"factor": round(length, 4), "progress": round(progress_of(attribute, effect), 3), "on": bench.source}
+    provenance["calibrated"] = [*provenance.get("calibrated", []), done]
+    # What people saw break does so as far along as before.
+    so_far = math.prod(each["factor"] for each in provenance["calibrated"])
+    attribute = replace(attribute, limits=tuple(limit / so_far for limit in attribute.limits))
     shift = (direction.array * length).astype(np.float32)
     limits, measured = measure(attribute, shift, bench)
-    provenance = dict(direction.metadata["provenance"])
-    provenance["calibrated"] = [*provenance.get("calibrated", []), {"factor": round(length, 4), "on": bench.source}]
     metadata = {**direction.metadata, **measured, "provenance": provenance}
     return replace(direction, array=shift, range=limits, metadata=metadata)
 

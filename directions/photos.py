@@ -37,12 +37,19 @@ def coded(codec: Codec, photo: Path, max_bytes: int, cache: Path) -> bytes:
 
     Args:
         cache: folder for this codec and this size, see :func:`hsc.baselines.own.fingerprint`.
+
+    Raises:
+        DirectionError: it cannot be read, or is not square.
     """
     path = cache / f"{digest_of(photo)}.hsc"
     if path.is_file():
         return path.read_bytes()
-    with Image.open(photo) as image:
-        data = codec.encode(image.convert("RGB"), max_bytes=max_bytes)
+    try:
+        with Image.open(photo) as image:
+            face = image.convert("RGB")
+        data = codec.encode(face, max_bytes=max_bytes)
+    except (OSError, ValueError) as error:
+        raise DirectionError(f"{photo.name} is not a picture of an aligned face.") from error
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}")
     partial.write_bytes(data)

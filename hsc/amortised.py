@@ -57,7 +57,9 @@ def learned_offsets(
         picture: the photos ``(B, 3, 256, 256)``.
         passes: how often.
     """
-    units = unit_steps(networks, quality)
+    middle = torch.full_like(quality[:1], UNIT_QUALITY)
+    with torch.no_grad():
+        units = [networks.scn.step(middle), *(fcn.step(middle)[:, :, None, None] for fcn in networks.fcn)]
     offsets = no_offsets(networks, semantics)
     for _ in range(passes):
         with torch.enable_grad():
@@ -66,36 +68,12 @@ def learned_offsets(
             coded = quantise(networks, prefix, semantics.detach() + first, moved(features, rest), quality, count)
             seen = look(coded)
             gradients = seen.back_to(coded, leaves)
-        updates = next_updates(update, picture, seen, coded, gradients, units, quality)
-        offsets = [offset + more for offset, more in zip(offsets, updates)]
+        sizes = [units[0] * SEMANTIC_UNITS, *units[1:]]
+        latents = [latent.detach() / size for latent, size in zip(coded.latents, sizes)]
+        gradients = [_normed(gradient) for gradient in gradients]
+        updates = update(picture, seen.restored, quality, latents, gradients)
+        offsets = [offset + more.float() for offset, more in zip(offsets, updates)]
     return [offset * unit for offset, unit in zip(offsets, units)]
-
-
-@torch.no_grad()
-def unit_steps(networks: HSCNetworks, quality: Tensor) -> list[Tensor]:
-    """What offsets of S, and of F at each level, count: quantisation steps at :data:`UNIT_QUALITY`.
-
-    Args:
-        quality: any, for its kind.
-    """
-    middle = torch.full_like(quality[:1], UNIT_QUALITY)
-    return [networks.scn.step(middle), *(fcn.step(middle)[:, :, None, None] for fcn in networks.fcn)]
-
-
-def next_updates(
-    update: Callable[..., list[Tensor]], picture: Tensor, seen: Seen, coded: SoftCoded, gradients: Sequence[Tensor],
-    units: Sequence[Tensor], quality: Tensor,
-) -> list[Tensor]:
-    """What to add to the offsets, in units; gradients flow through ``update`` alone.
-
-    Args:
-        gradients: of the distortion with respect to the offsets.
-        units: see :func:`unit_steps`.
-    """
-    sizes = [units[0] * SEMANTIC_UNITS, *units[1:]]
-    latents = [latent.detach() / size for latent, size in zip(coded.latents, sizes)]
-    updates = update(picture, seen.restored, quality, latents, [_normed(gradient) for gradient in gradients])
-    return [more.float() for more in updates]
 
 
 def _normed(gradient: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from hsc.errors import BitstreamError, HSCError
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
-REFINE = 2
+REFINE = 3
 """`hsc.codec.REFINE`, without the seconds that importing it takes."""
 
 
@@ -81,7 +81,7 @@ def _aligned(photo: Path, face: int | None, no_align: bool) -> Image.Image:
 @click.option("--face", type=click.IntRange(0), help="Which face, 0 for the largest.")
 @click.option("--no-align", is_flag=True, help="PHOTO is an FFHQ-aligned square already.")
 @click.option("--refine", type=click.IntRange(0, 1000), default=REFINE, show_default=True,
-              help="Steps that improve the latents: two learned ones, then gradient descent.")
+              help="Steps that improve the latents: three learned ones, then gradient descent.")
 def encode(photo: Path, out: Path, max_bytes: int | None, quality: int | None, face: int | None,
            no_align: bool, refine: int) -> None:
     """Compress the face in PHOTO to the file OUT.
@@ -344,7 +344,7 @@ def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine:
 
 
 @main.command()
-@click.argument("stage", type=click.Choice(["preview", "inversion", "semantics", "codec", "updater", "entropy"]))
+@click.argument("stage", type=click.Choice(["preview", "inversion", "semantics", "codec", "entropy"]))
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), required=True, help="Time to run.")
 @click.option("--from", "checkpoint", type=click.Path(exists=True, path_type=Path),
               help="Checkpoint, or folder of exported weights, to continue from.")

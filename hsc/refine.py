@@ -27,8 +27,8 @@ from hsc.soft import SoftCoded, moved, no_offsets, quantise
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
-LEARNED = 2
-"""Steps that are learned ones: the updater has seen no more in training."""
+LEARNED = 3
+"""Steps that are learned ones. In training there were two; a third still helps, a fourth hardly."""
 RATE_WEIGHT, RATE_SPAN = 1e-3, 8.0
 """A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)`` in training."""
 RATE_FACTOR = 4.0
@@ -41,7 +41,9 @@ PATCH = 16
 TEXTURE_WEIGHT = 1.5
 """Of LPIPS through a window, beside L1 and LPIPS of the preview; as in training, where photos have 512 px at most."""
 WINDOW = 24
-"""Side of that window, see :mod:`hsc.window`."""
+"""Side of that window, see :mod:`hsc.window` ..."""
+WINDOWS = 2
+"""... and how many of them, one after the other, a look takes."""
 LEARNING_RATE = 0.18
 """Of Adam on S, in quantisation steps, over the square root of the number of gradient steps."""
 FEATURE_RATES = 0.2, 0.1
@@ -84,33 +86,42 @@ def refine(
 
 
 class _Judge:
-    """Looks at what was coded beside the photo: at all of it as a preview, and at full resolution through a window."""
+    """Looks at what was coded beside the photo: at all of it as a preview, at full resolution through some windows."""
 
     def __init__(self, codec: Codec, image: Image.Image) -> None:
-        self.codec = codec
+        self.lpips, (self.generator, self.preview) = codec.lpips, codec.looking_glass
+        self.level = codec.networks.levels[-1]
         self.target = images.to_tensor(image, PREVIEW_SIZE).to(codec.device)
         self._large = images.to_tensor(image, SIZE).to(codec.device)
-        self._features = codec.lpips.features(self.target)
-        self._looks = 0
+        self._features = self._see(self.target)
+        self._windows = 0
+
+    def _see(self, picture: Tensor) -> list[Tensor]:
+        """LPIPS features, in the generator's precision."""
+        kind = self.generator.input.dtype
+        with torch.autocast(picture.device.type, kind, enabled=kind != torch.float32):
+            return self.lpips.features(picture.float())
 
     @torch.enable_grad()
     def __call__(self, coded: SoftCoded) -> Seen:
-        generator, level = self.codec.generator, self.codec.networks.levels[-1]
-        feature, codes = (tensor.detach().requires_grad_(True) for tensor in (coded.features[-1], coded.codes))
-        trunk = generator.prefix(codes, PREVIEW_LEVEL, feature, level)
-        # Window and preview go back to here one after the other, so that only one of them is in memory.
+        generator, kind = self.generator, self.generator.input.dtype
+        feature, codes = (tensor.detach().to(kind).requires_grad_(True) for tensor in (coded.features[-1], coded.codes))
+        trunk = generator.prefix(codes, PREVIEW_LEVEL, feature, self.level)
+        # Windows and preview go back to here one after the other, so that only one of them is in memory.
         middle = trunk.detach().requires_grad_(True)
-        place = window.corner(self._looks, WINDOW)
-        self._looks += 1
-        part = window.render(generator, middle, codes, place, WINDOW)
-        (TEXTURE_WEIGHT * self.codec.lpips(part, window.cut(self._large, place, WINDOW)).sum()).backward()
-        del part
-        picture = self.codec.preview(middle, codes)
+        for _ in range(WINDOWS):
+            place = window.corner(self._windows, WINDOW)
+            self._windows += 1
+            part = window.render(generator, middle, codes, place, WINDOW)
+            target = self._see(window.cut(self._large, place, WINDOW))
+            (TEXTURE_WEIGHT / WINDOWS * self.lpips.distance(self._see(part), target).sum()).backward()
+            del part
+        picture = self.preview(middle, codes).float()
         distortion = (picture - self.target).abs().mean() + COLOUR_WEIGHT * colour(picture, self.target).sum()
-        distortion = distortion + self.codec.lpips.distance(self.codec.lpips.features(picture), self._features).sum()
+        distortion = distortion + self.lpips.distance(self._see(picture), self._features).sum()
         distortion.backward()
         trunk.backward(middle.grad)
-        return Seen(picture.detach(), feature.grad, codes.grad)
+        return Seen(picture.detach(), feature.grad.float(), codes.grad.float())
 
 
 def _learned_step(codec: Codec, judge: _Judge, latents: Latents, q: Tensor, slices: Tensor) -> Latents:
@@ -119,7 +130,7 @@ def _learned_step(codec: Codec, judge: _Judge, latents: Latents, q: Tensor, slic
         networks, codec.generator.prefix, judge, networks.updater, judge.target, latents.semantics, latents.features,
         q, slices,
     )
-    return replace(latents, semantics=latents.semantics + semantics, features=moved(latents.features, offsets))
+    return latents.plus(semantics, offsets)
 
 
 def _descend(
@@ -148,7 +159,7 @@ def _descend(
         for offset, velocity, rate in zip(offsets, velocities, FEATURE_RATES):
             _step(offset, velocity, rate * q.item() / steps**0.5)
         moves = [offset.detach() * width for offset, width in zip(offsets, widths[1:])]
-        yield replace(latents, semantics=(s * widths[0]).detach(), features=moved(latents.features, moves))
+        yield replace(latents.plus(0, moves), semantics=(s * widths[0]).detach())
 
 
 @torch.no_grad()

@@ -54,6 +54,18 @@ def coded_arrays(draw, largest: int = MAX_SYMBOL, most: int = 120):
     return np.array(symbols, np.int32), np.array(indexes, np.int64), tables_from_weights(weights, offsets)
 
 
+def test_masses_are_those_of_the_symbols_without_the_escape():
+    tables = tables_from_weights([[1, 2, 1, 0.01], [3, 0.01]], [-1, 7])
+    masses, symbols = tables.masses(np.array([1, 0]))
+    assert symbols[0, 0] == 7 and symbols[1].tolist() == [-1, 0, 1]
+    for row, table in ((0, 1), (1, 0)):
+        for mass, symbol in zip(masses[row], symbols[row]):
+            if mass:
+                length = tables.code_length(np.array([int(symbol)]), np.array([table]))
+                assert length == pytest.approx(-math.log2(mass))
+    assert masses[0, 1:].tolist() == [0, 0] and masses.sum(1) == pytest.approx(1, abs=0.005)
+
+
 def encode(symbols, indexes, tables) -> bytes:
     encoder = RangeEncoder()
     encoder.encode(*tables.intervals(symbols, indexes))

@@ -10,7 +10,7 @@ from PIL import Image
 
 import hsc
 from hsc.bitstream import file_bytes
-from hsc.codec import Latents
+from hsc.codec import Latents, _computes_in_bfloat16
 from hsc.generator import SIZE, sample_codes
 from hsc.images import to_tensor
 from hsc.preview import PREVIEW_SIZE
@@ -46,9 +46,13 @@ def test_features_descend_in_proportion_to_the_quality_and_only_where_they_are_s
         assert old(base).equal(new(base)) != bool(moved) and not new(base).requires_grad
 
 
-def test_a_learned_step_lowers_the_distortion_it_looks_at():
+@pytest.mark.parametrize("bfloat16", [True, False])
+def test_a_learned_step_lowers_the_distortion_it_looks_at(bfloat16, monkeypatch):
     """Of what the gradient was taken from: the preview and one window of the full picture."""
+    monkeypatch.setattr("hsc.codec._computes_in_bfloat16", lambda device: bfloat16)
     codec = hsc.Codec.load()
+    assert codec.looking_glass[0].input.dtype == (torch.bfloat16 if bfloat16 else torch.float32)
+    assert codec.generator.input.dtype == torch.float32
     face = codec.render(codec.semantics(sample_codes(codec.generator, 1, torch.Generator().manual_seed(3))))
     latents = codec.latents(*codec.invert(face))
     preview = to_tensor(face, PREVIEW_SIZE)
@@ -60,6 +64,15 @@ def test_a_learned_step_lowers_the_distortion_it_looks_at():
         semantics = codec.parse(codec._write(codec._quantise(moved, 160), 160))
         errors.append(codec.lpips(to_tensor(codec.render_preview(semantics)), preview).item())
     assert errors[1] < errors[0] and errors[2] < errors[0]
+
+
+def test_bfloat16_is_used_where_a_processor_is_known_to_have_it(monkeypatch):
+    cpu = torch.device("cpu")
+    for capabilities, has in (({}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True}, True)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+        assert _computes_in_bfloat16(cpu) == has
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not _computes_in_bfloat16(cpu) and not _computes_in_bfloat16(torch.device("meta"))
 
 
 def test_as_much_of_a_refinement_is_kept_as_costs_no_layer(monkeypatch):
@@ -82,9 +95,9 @@ def test_as_much_of_a_refinement_is_kept_as_costs_no_layer(monkeypatch):
 
 
 def test_latents_on_the_way_between_two():
-    first, second = (Latents(torch.full((1, 768), value), (lambda base, value=value: value * base,))
+    first, second = (Latents(torch.full((1, 768), value), (lambda base: 2 * base,), (torch.full((1, 2, 4, 4), value),))
                      for value in (1.0, 3.0))
     base = torch.ones(1, 2, 4, 4)
     for share, value in ((0, 1.0), (0.25, 1.5), (1, 3.0)):
         found = first.towards(second, share)
-        assert (found.semantics == value).all() and (found.features[0](base) == value).all()
+        assert (found.semantics == value).all() and (found.features[0](base) == 2 + value).all()

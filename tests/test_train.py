@@ -24,17 +24,14 @@ from hsc.generator import Generator, sample_codes
 from hsc.model import FIRST_LEVEL, HSCNetworks
 from hsc.networks.gain import round_through
 from hsc.preview import PreviewHead
-from hsc.refine import LEARNED
-from hsc.soft import gaussian_bits, moved
+from hsc.soft import gaussian_bits
 from hsc.train import hific, preview
 from hsc.train.data import VALIDATION, Faces, generated_faces, load_faces, synthetic_pairs
-from hsc.train.losses import LATENT_WEIGHTS, latent_terms, weighted
-from hsc.train.program import codec as codec_stage
+from hsc.train.program import _received, codec as codec_stage
 from hsc.train.export import export, gaussian_tables, semantic_tables
 from hsc.train.start import principal_components, principal_semantics
 from hsc.train.rate import RateModel
-from hsc.train.trainer import Settings, Trainer, _received
-from hsc.train.updater import Photos, updater as updater_stage
+from hsc.train.trainer import Settings, Trainer
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +106,19 @@ def test_training_goes_on_from_exported_weights(generator):
     trainer.load(weights.shipped("codec").parent)
     found = trainer.networks.state_dict()
     assert all(torch.equal(found[name], value) for name, value in shipped.items())
+    step = trainer.networks.scn.step(torch.full((1, 1), 0.25))
+    few = trainer.rate.semantic_bits(torch.zeros(1, 768), step)
+    assert few < 0.1 * RateModel().semantic_bits(torch.zeros(1, 768), step), "densities come with the tables"
+
+
+def test_weights_without_tables_are_refused(generator, tmp_path):
+    trainer = Trainer(Faces(np.zeros((1, 1, 1, 3), np.uint8), ["a"]), Settings(1.0), generator, PreviewHead.load())
+    for name in ("encoder", "codec"):
+        state = weights.read(weights.shipped(name))
+        save_file({key: value for key, value in state.items() if not key.startswith("tables.")},
+                  tmp_path / f"{name}.safetensors")
+    with pytest.raises(HSCError, match="no frequency tables"):
+        trainer.load(tmp_path)
 
 
 def test_densities_come_back_from_their_tables():
@@ -123,7 +133,8 @@ def test_a_checkpoint_of_other_networks_is_refused(generator, tmp_path):
         trainer.load(weights.shipped("preview"))
     trainer.save(tmp_path / "own.safetensors")
     trainer.load(tmp_path / "own.safetensors")
-    one = Trainer(Faces(np.zeros((1, 1, 1, 3), np.uint8), ["a"]), Settings(1.0, levels=1), generator, PreviewHead.load())
+    nobody = Faces(np.zeros((1, 1, 1, 3), np.uint8), ["a"])
+    one = Trainer(nobody, Settings(1.0, levels=1), generator, PreviewHead.load())
     with pytest.raises(HSCError, match="not a checkpoint"):
         one.load(tmp_path / "own.safetensors")
 
@@ -147,50 +158,6 @@ def few_faces() -> Faces:
                   random.integers(0, 255, (2, 512, 512, 3), np.uint8))
     faces.detailed = faces.training[:2]
     return faces
-
-
-@pytest.mark.parametrize("generated", [0, 1])
-def test_the_updater_is_moved_alone_and_every_look_is_judged(generated, generator, tmp_path, monkeypatch):
-    torch.manual_seed(0)
-    monkeypatch.setattr("hsc.train.trainer.GENERATED", 2)
-    monkeypatch.setattr("hsc.train.trainer.cache_dir", lambda: tmp_path)
-    trainer = Trainer(few_faces(), Settings(1.0, batch=2, synthetic=generated), generator, PreviewHead.load())
-    trainer.load(weights.shipped("codec").parent)
-    steps = []
-
-    def run(step, parameters, out, name):
-        steps.extend(step() for _ in range(LEARNED + 1))
-        steps[-1]["loss"].backward()
-
-    monkeypatch.setattr(trainer, "run", run)
-    updater_stage(trainer, tmp_path)
-    moved = {name.split(".")[0] for name, p in trainer.networks.named_parameters() if p.grad is not None}
-    assert moved == {"updater"} and trainer.networks.updater.s_head.weight.grad.any()
-    assert trainer.seen == 2 * (2 + generated), "the last step begins with other photos"
-    for terms in steps:
-        assert terms["loss"] >= terms["picture"] > 0 and terms["bytes"] > 0 and terms["texture"] > 0
-
-
-def test_what_the_updater_learns_from_is_the_gradient_of_its_loss(generator):
-    """The picture's gradient is taken in two parts and handed on; their sum must be the whole."""
-    torch.manual_seed(0)
-    trainer = Trainer(few_faces(), Settings(1.0, batch=1, synthetic=0, detailed=0, precision=torch.float32), generator,
-                      PreviewHead.load())
-    trainer.load(weights.shipped("codec").parent)
-    photos = Photos(trainer, trainer.scales())
-    offsets = [offset.clone().requires_grad_(True) for offset in photos.offsets]
-    torch.manual_seed(1)
-    handed = torch.autograd.grad(photos._look(offsets)["loss"], offsets)
-    torch.manual_seed(1)
-    first, *others = (offset * unit for offset, unit in zip(offsets, photos.units))
-    coded = trainer.quantise(photos.s, photos.coefficients + first, moved(photos.encoders, others), photos.quality,
-                             photos.count)
-    picture = trainer.head(trainer.middle(coded.soft.features, coded.soft.codes), coded.soft.codes)
-    loss = trainer.loss.total(trainer.loss(picture, photos.target)).mean()
-    loss = loss + (trainer.byte_weight(photos.quality) * (coded.semantic_bytes + coded.feature_bytes)).mean()
-    loss = loss + weighted(latent_terms(photos.s, coded.soft, photos.scales), LATENT_WEIGHTS)
-    for own, whole in zip(handed, torch.autograd.grad(loss, offsets)):
-        torch.testing.assert_close(own, whole, rtol=1e-3, atol=1e-6 * float(whole.abs().max()) + 1e-9)
 
 
 @pytest.mark.parametrize("generated", [0, 1])

@@ -1,7 +1,7 @@
-"""Latent updater: how a first coding failed -> where to move the latents before the second.
+"""Latent updater: how a coding failed -> where to move the latents before the next.
 
 Iterative amortised inference (Marino et al., "Iterative Amortized Inference", ICML 2018, arXiv 1807.09356): the
-gradient of the distortion with respect to the latents, beside the photo and its first restoration, tells an encoder far
+gradient of the distortion with respect to the latents, beside the photo and its restoration, tells an encoder far
 more than the photo alone. Only the encoder needs it.
 """
 

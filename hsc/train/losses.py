@@ -8,10 +8,6 @@ from torch import Tensor, nn
 from hsc.identity import IdentityNetwork
 from hsc.lpips import LPIPS
 from hsc.refine import COLOUR_WEIGHT, colour
-from hsc.soft import SoftCoded
-
-LATENT_WEIGHTS = {"s_kept": 0.05, "residual": 0.01}
-"""Of :func:`latent_terms`."""
 
 
 class PictureLoss(nn.Module):
@@ -57,7 +53,7 @@ class PictureLoss(nn.Module):
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
         """Weighted sum ``(B,)`` of these terms, or of some of them."""
-        return weighted(terms, self.WEIGHTS)
+        return sum(self.WEIGHTS[name] * value for name, value in terms.items())
 
     def lpips_only(self, picture: Tensor, original: Tensor) -> Tensor:
         """LPIPS of two pictures ``(B, 3, H, W)`` of any size: ``(B,)``."""
@@ -69,28 +65,3 @@ class PictureLoss(nn.Module):
         """LPIPS features and identity embedding; convolutions in reduced precision, the rest in float32."""
         with torch.autocast(picture.device.type, self.precision):
             return self.lpips.features(picture), self.identity(picture).float()
-
-
-def weighted(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-    """Weighted sum of terms."""
-    return sum(weights[name] * value for name, value in terms.items())
-
-
-def relative(found: list[Tensor], wanted: list[Tensor], scales: list[Tensor]) -> Tensor:
-    """Mean square over levels of what differs, in units of each level's deviation."""
-    return sum(((a - b) / scale).square().mean() for a, b, scale in zip(found, wanted, scales)) / len(scales)
-
-
-def latent_terms(s: Tensor, coded: SoftCoded, scales: tuple[Tensor, list[Tensor]]) -> dict[str, Tensor]:
-    """How far S^ went from the ``s`` that the encoder found, and how large the residuals are.
-
-    The first keeps S in the space of faces; the second leaves most of a face to S, which is what edits move.
-
-    Args:
-        scales: see :meth:`hsc.train.trainer.Trainer.scales`.
-    """
-    code_scale, feature_scales = scales
-    return {
-        "s_kept": ((coded.codes - s) / code_scale).square().mean(),
-        "residual": relative(coded.features, coded.bases, feature_scales),
-    }

@@ -9,8 +9,6 @@ Stages, in order:
     The S head alone, by ridge regression on synthetic faces.
 ``codec``
     Everything, with rate: random quality for every picture, random truncation of the slices, judged as pictures.
-``updater``
-    The updater alone, through as many moves as an encoder makes: files, and what reads them, stay as they are.
 ``entropy``
     Transforms fixed; the entropy models alone are fitted to quantised latents, which costs almost nothing.
 """
@@ -31,10 +29,8 @@ from hsc.generator import LATENT, LAYERS, Generator
 from hsc.preview import PreviewHead
 from hsc.refine import LEARNED, TEXTURE_WEIGHT
 from hsc.train.data import VALIDATION, load_faces
-from hsc.train.losses import LATENT_WEIGHTS, latent_terms, relative, weighted
 from hsc.train.start import start_transforms
 from hsc.train.trainer import Settings, Trainer
-from hsc.train.updater import updater
 from hsc.weights import cache_dir
 
 
@@ -56,7 +52,7 @@ def inversion(trainer: Trainer, out: Path) -> None:
         trainer.seen += n
         terms = {
             "s": ((s[n:] - codes) / code_scale).square().mean(),
-            "f": relative([each[n:] for each in found], features, feature_scales),
+            "f": _relative([each[n:] for each in found], features, feature_scales),
         }
         real = [each[:n] for each in found]
         base = trainer.prefix(s[:n], trainer.networks.levels[0])
@@ -145,28 +141,36 @@ def codec(trainer: Trainer, out: Path) -> None:
     start_transforms(trainer)
     if settings.synthetic:
         trainer.generated  # made before the time begins
-    scales = trainer.scales()
+    code_scale, feature_scales = trainer.scales()
 
     def step() -> dict[str, Tensor]:
         batch = trainer.batch(settings.batch, settings.detailed, settings.synthetic)
-        quality, count = trainer.conditions(len(batch.pictures))
+        n = len(batch.pictures)
+        trainer.seen += n
+        quality = torch.rand(n, 1, generator=trainer.random).to(trainer.device)
+        count = _received([fcn.slices for fcn in networks.fcn], n, trainer.random).to(trainer.device)
         target = trainer.loss.target(batch.pictures)
         passes = 1 + int(torch.randint(LEARNED, (), generator=trainer.random))
         coded = trainer.code(target, batch, quality, count, passes)
         codes = coded.soft.codes
         middle = trainer.middle(coded.soft.features, codes)
         terms = trainer.loss(trainer.head(middle, codes), target)
-        rate = trainer.byte_weight(quality) * (coded.semantic_bytes + coded.feature_bytes)
+        weight = settings.rate_weight * torch.exp2(-settings.rate_span * quality[:, 0])
+        size = coded.semantic_bytes + coded.feature_bytes
         result = {key: value.mean() for key, value in terms.items()}
         result["semantic_bytes"] = coded.semantic_bytes.mean()
         result["feature_bytes"] = coded.feature_bytes.mean()
-        result["loss"] = (trainer.loss.total(terms) + rate).mean()
+        result["loss"] = (trainer.loss.total(terms) + weight * size).mean()
         if batch.fine:
             result["texture"] = trainer.texture(middle, codes, batch).mean()
             result["loss"] = result["loss"] + TEXTURE_WEIGHT * result["texture"]
-        kept = latent_terms(coded.s, coded.soft, scales)
-        result["loss"] = result["loss"] + weighted(kept, LATENT_WEIGHTS)
-        return result | kept
+        # S that was moved stays near what the encoder found, in the space of faces ...
+        result["s_kept"] = ((codes - coded.s) / code_scale).square().mean()
+        result["loss"] = result["loss"] + 0.05 * result["s_kept"]
+        # ... and a small residual leaves most of the face to S, which is what edits move.
+        result["residual"] = _relative(coded.soft.features, coded.soft.bases, feature_scales)
+        result["loss"] = result["loss"] + 0.01 * result["residual"]
+        return result
 
     # The entropy models follow moving latents, so they learn faster than the transforms; so does what sees them fail.
     quick = list(trainer.rate.parameters()) + list(networks.sce.parameters()) + list(networks.scn.steps.parameters())
@@ -176,6 +180,19 @@ def codec(trainer: Trainer, out: Path) -> None:
     slow = [p for p in networks.parameters() if id(p) not in known]
     rate = settings.learning_rate
     trainer.run(step, [{"params": slow, "lr": rate}, {"params": quick, "lr": 3 * rate}], out, "codec")
+
+
+def _received(slices: list[int], count: int, random: torch.Generator) -> Tensor:
+    """How many slices of each photo are received, ``(count,)``.
+
+    Mostly all; now and then those of some levels, or any number, or none, so that each prefix learns to stand alone.
+    """
+    ends = torch.tensor(slices).cumsum(0)
+    coarser = ends[torch.randint(0, max(len(ends) - 1, 1), (count,), generator=random)]
+    some = torch.randint(0, int(ends[-1]), (count,), generator=random)
+    chance = torch.rand(count, generator=random)
+    received = torch.where(chance < 0.8, coarser, some).masked_fill(chance > 0.9, 0)
+    return torch.where(chance < 0.7, ends[-1], received)
 
 
 def entropy(trainer: Trainer, out: Path) -> None:
@@ -230,11 +247,16 @@ def _collect(trainer: Trainer, seconds: float, versions: int = 3) -> tuple[Tenso
     return torch.cat(qualities), torch.cat(semantics), [torch.cat(each) for each in features]
 
 
+def _relative(found: list[Tensor], wanted: list[Tensor], scales: list[Tensor]) -> Tensor:
+    """Mean square over levels of what differs, in units of each level's deviation."""
+    return sum(((a - b) / scale).square().mean() for a, b, scale in zip(found, wanted, scales)) / len(scales)
+
+
 def _save_half(network: nn.Module, path: Path) -> None:
     save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, path)
 
 
-STAGES = {"inversion": inversion, "semantics": semantics, "codec": codec, "updater": updater, "entropy": entropy}
+STAGES = {"inversion": inversion, "semantics": semantics, "codec": codec, "entropy": entropy}
 
 
 def run(
@@ -263,5 +285,5 @@ def run(
     if checkpoint:
         trainer.load(checkpoint)
     STAGES[stage](trainer, out)
-    if stage in ("codec", "updater", "entropy"):
+    if stage in ("codec", "entropy"):
         trainer.validate()

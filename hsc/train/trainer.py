@@ -103,6 +103,7 @@ class Trainer:
 
     def __init__(self, faces: Faces, settings: Settings, generator: Generator, preview: PreviewHead) -> None:
         device = generator.input.device
+        torch.manual_seed(settings.seed)
         self.faces, self.settings = faces, settings
         self.exact_generator = generator
         self.generator = Generator().to(device)
@@ -155,11 +156,18 @@ class Trainer:
             raise HSCError(f"{path.name} is not a checkpoint of networks with {len(self.networks.levels)} levels of F.")
         self.model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()}, strict=False)
         if path.is_dir():
-            self.model.cpu()
-            self.rate.fit_tables(self.networks.scn, EntropyTables.from_state(tables).semantic)
-            self.model.to(self.device)
+            self._fit_density(path, tables)
         self._begin(0 if path.is_dir() else int(metadata(path).get("seen", 0)))
         self.remember()
+
+    def _fit_density(self, path: Path, state: dict[str, Tensor]) -> None:
+        try:
+            tables = EntropyTables.from_state(state).semantic
+            excess = self.rate.cpu().fit_tables(self.networks.scn.cpu(), tables)
+        except (KeyError, ValueError, IndexError) as error:
+            raise HSCError(f"{path} has no frequency tables of this model.") from error
+        print(f"density of S: {excess - 1:.2%} more bytes than with the tables that it was fitted to", flush=True)
+        self.model.to(self.device)
 
     def remember(self) -> None:
         """Start the moving average from the networks as they are."""
@@ -189,17 +197,6 @@ class Trainer:
         chosen = np.sort(self.numpy.choice(GENERATED, generated, replace=False))
         large = to_pictures(self.generated[chosen], self.numpy.random(generated) < 0.5).to(self.device)
         return Batch(torch.cat((F.avg_pool2d(large, SIZE // PREVIEW_SIZE), pictures)), large, details)
-
-    def conditions(self, count: int) -> tuple[Tensor, Tensor]:
-        """Under which a batch of ``count`` faces is coded: qualities ``(B, 1)``, and slices that are received ``(B,)``."""
-        self.seen += count
-        quality = torch.rand(count, 1, generator=self.random)
-        received = _received([fcn.slices for fcn in self.networks.fcn], count, self.random)
-        return quality.to(self.device), received.to(self.device)
-
-    def byte_weight(self, quality: Tensor) -> Tensor:
-        """What a byte weighs in the loss at qualities ``(B, 1)``: ``(B,)``."""
-        return self.settings.rate_weight * torch.exp2(-self.settings.rate_span * quality[:, 0])
 
     @cached_property
     def generated(self) -> np.ndarray:
@@ -268,19 +265,14 @@ class Trainer:
             passes: learned steps of refinement.
             noise: estimate bits from noise, not from rounding.
         """
+        networks = self.networks
         s, features = self.invert(target["picture"])
-        return self.quantise(s, *self.refined(target, batch, s, features, quality, count, passes), quality, count, noise)
-
-    def quantise(
-        self, s: Tensor, coefficients: Tensor, encoders: Sequence[Callable[[Tensor], Tensor]], quality: Tensor,
-        count: Tensor, noise: bool = True,
-    ) -> Coded:
-        """S as the encoder sees it, and coefficients of S and F as :meth:`refined` has them, to what is coded."""
-        step = self.networks.scn.step(quality)
+        coefficients, encoders = self.refined(target, batch, s, features, quality, count, passes)
+        step = networks.scn.step(quality)
         scaled = coefficients / step
         semantic_bits = self.rate.semantic_bits((add_noise(scaled) if noise else scaled.round()) * step, step)
         coded = soft.quantise(
-            self.networks, self.prefix, coefficients, encoders, quality, count, noise, self.rate.slice_bits
+            networks, self.prefix, coefficients, encoders, quality, count, noise, self.rate.slice_bits
         )
         received = torch.arange(coded.bits.shape[1], device=count.device) < count[:, None]
         return Coded(s, coded, semantic_bits / 8, (coded.bits * received).sum(1) / 8)
@@ -290,7 +282,9 @@ class Trainer:
         passes: int,
     ) -> tuple[Tensor, Sequence[Callable[[Tensor], Tensor]]]:
         """Coefficients of S, and of F at each level as functions of the base, after learned steps of refinement."""
-        coefficients, encoders = self.coefficients(s, features)
+        networks = self.networks
+        coefficients = networks.scn.encode(s)
+        encoders = [partial(fcn.encode, feature) for fcn, feature in zip(networks.fcn, features)]
 
         def look(coded: soft.SoftCoded) -> Seen:
             feature, codes = (tensor.detach().requires_grad_(True) for tensor in (coded.features[-1], coded.codes))
@@ -302,23 +296,14 @@ class Trainer:
                 distortion = distortion + refine.TEXTURE_WEIGHT * texture.sum()
             return Seen(picture.detach(), *torch.autograd.grad(distortion, (feature, codes)))
 
+        def update(*seen: Tensor | list[Tensor]) -> list[Tensor]:
+            with torch.autocast(self.device.type, self.settings.precision):
+                return networks.updater(*seen)
+
         first, *others = learned_offsets(
-            self.networks, self.prefix, look, self.update, target["picture"], coefficients, encoders, quality, count,
-            passes
+            networks, self.prefix, look, update, target["picture"], coefficients, encoders, quality, count, passes
         )
         return coefficients + first, soft.moved(encoders, others)
-
-    def coefficients(
-        self, s: Tensor, features: list[Tensor]
-    ) -> tuple[Tensor, Sequence[Callable[[Tensor], Tensor]]]:
-        """Coefficients of S, and of F at each level as functions of the base, as the encoder finds them."""
-        encoders = [partial(fcn.encode, feature) for fcn, feature in zip(self.networks.fcn, features)]
-        return self.networks.scn.encode(s), encoders
-
-    def update(self, *seen: Tensor | list[Tensor]) -> list[Tensor]:
-        """The updater in reduced precision."""
-        with torch.autocast(self.device.type, self.settings.precision):
-            return self.networks.updater(*seen)
 
     def run(self, step: Callable[[], dict[str, Tensor]], parameters: list[dict], out: Path, name: str) -> None:
         """Call ``step`` until the time is over; it returns terms, of which ``loss`` is minimised."""
@@ -401,16 +386,3 @@ class Trainer:
                 rows[-1]["lpips_1024"] = float(np.mean(full))
             print(json.dumps(rows[-1]), flush=True)
         return rows
-
-
-def _received(slices: list[int], count: int, random: torch.Generator) -> Tensor:
-    """How many slices of each photo are received, ``(count,)``.
-
-    Mostly all; now and then those of some levels, or any number, or none, so that each prefix learns to stand alone.
-    """
-    ends = torch.tensor(slices).cumsum(0)
-    coarser = ends[torch.randint(0, max(len(ends) - 1, 1), (count,), generator=random)]
-    some = torch.randint(0, int(ends[-1]), (count,), generator=random)
-    chance = torch.rand(count, generator=random)
-    received = torch.where(chance < 0.8, coarser, some).masked_fill(chance > 0.9, 0)
-    return torch.where(chance < 0.7, ends[-1], received)

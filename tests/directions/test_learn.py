@@ -84,12 +84,14 @@ def test_calibration_brings_strength_1_to_the_goal(tmp_path):
     alone = LinearBench().try_shift(shift).change("mouth_open").mean()
     weak = replace(shipped, array=shift * np.float32(attribute.goal / alone / 1.4))
     direction = calibrate(weak, LinearBench())
-    assert LinearBench().try_shift(direction.array).change("mouth_open").mean() == pytest.approx(attribute.goal, rel=0.03)
+    reached = LinearBench().try_shift(direction.array).change("mouth_open").mean()
+    assert reached == pytest.approx(attribute.goal, rel=0.03)
     library.write(tmp_path, direction)
     metadata = library.load("mouth_open", tmp_path).metadata
     assert metadata["provenance"]["calibrated"] == [
-        {"factor": pytest.approx(1.4, rel=0.03), "on": LinearBench.source}
+        {"factor": pytest.approx(1.4, rel=0.03), "progress": pytest.approx(1, abs=0.03), "on": LinearBench.source}
     ]
+    assert direction.range[1] <= attribute.limits[1], "what people saw break breaks as far along as before"
     assert metadata["samples"] == shipped.metadata["samples"] and metadata["measured_on"].startswith("a linear world")
 
 
