@@ -19,7 +19,7 @@ from hsc import entropy, images, soft
 from hsc.bitstream import EMPTY_BYTES, BitstreamReader, BitstreamWriter, file_bytes
 from hsc.entropy import EntropyTables
 from hsc.errors import BitstreamError, HSCError, WeightsError
-from hsc.feature_edit import edit_feature, edit_mask
+from hsc.feature_edit import edit_feature, edit_mask, truncation
 from hsc.generator import SIZE, Generator
 from hsc.layers import LayerState
 from hsc.lpips import LPIPS
@@ -408,8 +408,9 @@ class Codec:
     def edit(self, semantics: Semantics, strengths: Mapping[str, float]) -> Semantics:
         """Move decoded semantics along named directions: S' = S^ + sum a n, and F along with it.
 
-        HSC's F' = F^ + G_s(S') - G_s(S^) with two changes: the movement is scaled as F^ is, channel by channel, and
-        the coded residual gives way where the edit acts; see :mod:`hsc.feature_edit`.
+        HSC's F' = F^ + G_s(S') - G_s(S^) with three changes: the movement is taken nearer to the mean latent and scaled
+        as F^ is, channel by channel, and the coded residual gives way where the edit acts; see
+        :mod:`hsc.feature_edit`.
 
         Args:
             semantics: what :meth:`parse` gave.
@@ -432,19 +433,26 @@ class Codec:
 
         Args:
             carry: F^, G_s(S^) and G_s(S') of a level, and where the edit acts at the coarsest, to F'; by default
-                :func:`hsc.feature_edit.edit_feature`.
+                :func:`hsc.feature_edit.edit_feature`, of an S^ as far from the mean as
+                :func:`hsc.feature_edit.truncation` says.
         """
         if not offset.any():
             return semantics
-        carry = carry or edit_feature
-        codes = semantics.codes + offset.to(semantics.codes)
+        offset, own = offset.to(semantics.codes), semantics.codes
+        codes = own + offset
         features: list[Tensor] = []
         start: tuple = ()
         mask = None
         for level, feature, base in zip(self.networks.levels, semantics.features, self._bases(semantics)):
-            moved = self.generator.prefix(codes, level, *start)
-            mask = edit_mask(base, moved) if mask is None else mask
-            features.append(carry(feature, base, moved, mask))
+            if mask is None:
+                if carry is None:
+                    own = torch.lerp(self.networks.scn.mean, own, truncation(feature, base))
+                    base = self.generator.prefix(own, level)
+                moved = self.generator.prefix(own + offset, level)
+                mask = edit_mask(base, moved)
+            else:
+                moved = self.generator.prefix(codes, level, *start)
+            features.append((carry or edit_feature)(feature, base, moved, mask))
             start = features[-1], level
         return replace(semantics, codes=codes, features=tuple(features))
 

@@ -1,7 +1,11 @@
 """How an edit of S carries over to F, where F holds more than S says.
 
-HSC adds the movement of the generator's features, F' = F^ + G_s(S') - G_s(S^). Two things keep that from working
+HSC adds the movement of the generator's features, F' = F^ + G_s(S') - G_s(S^). Three things keep that from working
 on coded photos:
+
+- **Faces that are none.** The more F says, the less S^ has to: its codes are those of no face, each layer's of another
+  one, and where G_s(S^) is no face, a smile does not make it smile. So the movement is taken from S^ half-way to the mean,
+  as the truncation trick does (Karras et al., arXiv 1812.04948), as far as F^ is not what S^ makes.
 
 - **Scale.** Coded features may be several times as large as what the generator makes by itself, and differently in
   each channel; what comes after them works all the same, being nearly homogeneous in scale. But next to them the
@@ -21,6 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+TRUNCATION = 0.5
+"""How far from the mean latent S^ stays, for the movement, where it says nothing of F^."""
 SETS_IN = 0.2
 """Movement of the features, relative to their own root mean square, at which the residual gives way fully."""
 ALL_NEW = 0.8
@@ -37,6 +43,17 @@ def channel_gain(feature: Tensor, base: Tensor) -> Tensor:
     """
     sizes = [x.square().mean((2, 3), keepdim=True).sqrt() for x in (feature, base)]
     return (sizes[0] / sizes[1].clamp(min=torch.finfo(base.dtype).tiny)).clamp(*_GAINS)
+
+
+def truncation(feature: Tensor, base: Tensor) -> Tensor:
+    """How far from the mean latent S^ is taken for the movement, ``(B, 1, 1)``: 1 where it makes F^ by itself.
+
+    Args:
+        feature, base: F^ and G_s(S^) at the coarsest level, ``(B, C, H, W)``.
+    """
+    sizes = [x.square().mean((1, 2, 3)) for x in (feature - channel_gain(feature, base) * base, feature)]
+    unsaid = (sizes[0] / sizes[1].clamp(min=torch.finfo(base.dtype).tiny)).clamp(max=1)
+    return 1 - (1 - TRUNCATION) * unsaid[:, None, None]
 
 
 def edit_mask(base: Tensor, moved: Tensor) -> Tensor:

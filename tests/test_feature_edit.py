@@ -2,7 +2,7 @@
 
 import torch
 
-from hsc.feature_edit import channel_gain, edit_feature, edit_mask
+from hsc.feature_edit import TRUNCATION, channel_gain, edit_feature, edit_mask, truncation
 
 
 def maps(seed=0):
@@ -47,6 +47,16 @@ def test_the_edit_has_the_scale_of_the_features():
     torch.testing.assert_close(channel_gain(scale * base, base), scale[None].expand(2, -1, -1, -1))
     edited = edit_feature(scale * base, base, base + change)
     torch.testing.assert_close(edited, scale * (base + change))
+
+
+def test_the_movement_is_taken_nearer_to_the_mean_the_less_s_says():
+    random = torch.Generator().manual_seed(0)
+    base, other = (torch.randn(2, 8, 16, 16, generator=random) for _ in range(2))
+    scale = torch.linspace(1, 4, 8)[:, None, None]
+    torch.testing.assert_close(truncation(scale * base, base), torch.ones(2, 1, 1))
+    torch.testing.assert_close(truncation(other, base), torch.full((2, 1, 1), TRUNCATION))
+    assert (truncation(base + 0.5 * other, base) > truncation(base + other, base)).all()
+    assert torch.isfinite(truncation(0 * base, base)).all()
 
 
 def test_empty_channels_stay_finite():

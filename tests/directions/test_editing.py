@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import directions
 import hsc
 from hsc import bitstream
+from hsc.generator import sample_codes
 
 HERE = Path(__file__).parent
 SYNTHETIC = HERE.parents[1] / "assets" / "examples" / "black-hair.jpg"
@@ -39,6 +41,14 @@ def difference(one: Image.Image, other: Image.Image) -> np.ndarray:
     """Mean difference in each cell of an 8 x 8 grid."""
     pixels = [np.asarray(image, np.float32) for image in (one, other)]
     return np.abs(pixels[0] - pixels[1]).mean(2).reshape(8, 32, 8, 32).mean((1, 3))
+
+
+def test_a_face_that_s_makes_alone_is_edited_as_the_generator_makes_it(codec):
+    codes = sample_codes(codec.generator, 1, torch.Generator().manual_seed(1), mixing=0)
+    offset = torch.from_numpy(directions.load("smile").array)
+    edited, expected = codec.move(codec.semantics(codes), offset), codec.semantics(codes + offset)
+    for found, own in zip(edited.features, expected.features):
+        torch.testing.assert_close(found, own, rtol=0, atol=1e-3 * own.abs().max().item())
 
 
 def test_a_face_is_edited_in_its_file(codec):
