@@ -197,7 +197,7 @@ class Codec:
         Args:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
-            quality: 0 ... 255 instead, for about 400 to about 5,000 bytes.
+            quality: 0 ... 255 instead, for about 400 to about 5,500 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at 0.2 to 0.3 s each on
                 two cores; the decoder is the same.
             progress: called with steps done and steps in all.
