@@ -38,7 +38,7 @@ SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 REFINE = 3
 """Refinement steps of an ordinary encode: those that are learned, in less than a second on two cores."""
 THOROUGH = 20
-"""Refinement steps where somebody is ready to wait: about four seconds on two cores."""
+"""Refinement steps where somebody is ready to wait: some seconds on two cores."""
 SIZES = (1024, 512, 256)
 """Sides in pixels that pictures can be decoded to."""
 
