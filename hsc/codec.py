@@ -122,8 +122,7 @@ class _Coded:
 class Codec:
     """Generator, networks and tables, ready to encode and decode.
 
-    Use :meth:`load`. All methods run on the device that the generator is on; a file decodes to
-    the same symbols on any.
+    Use :meth:`load`. All methods run on the device that the generator is on; a file decodes to the same symbols on any.
     """
 
     def __init__(
@@ -198,8 +197,8 @@ class Codec:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
             quality: 0 ... 255 instead, for about 400 to about 5,500 bytes.
-            refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at 0.2 to 0.3 s each on
-                two cores; the decoder is the same.
+            refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.3 s each on two
+                cores; the decoder is the same.
             progress: called with steps done and steps in all.
 
         Raises:
