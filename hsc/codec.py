@@ -439,24 +439,21 @@ class Codec:
             return semantics
         offset, own = offset.to(semantics.codes), semantics.codes
         codes = own + offset
+        *bases, truncated, truncated_base = self._bases(semantics)
+        if carry is None:
+            carry, own, bases[0] = edit_feature, truncated, truncated_base
         features: list[Tensor] = []
         start: tuple = ()
         mask = None
-        for level, feature, base in zip(self.networks.levels, semantics.features, self._bases(semantics)):
-            if mask is None:
-                if carry is None:
-                    own = torch.lerp(self.networks.scn.mean, own, truncation(feature, base))
-                    base = self.generator.prefix(own, level)
-                moved = self.generator.prefix(own + offset, level)
-                mask = edit_mask(base, moved)
-            else:
-                moved = self.generator.prefix(codes, level, *start)
-            features.append((carry or edit_feature)(feature, base, moved, mask))
+        for level, feature, base in zip(self.networks.levels, semantics.features, bases):
+            moved = self.generator.prefix(codes if start else own + offset, level, *start)
+            mask = edit_mask(base, moved) if mask is None else mask
+            features.append(carry(feature, base, moved, mask))
             start = features[-1], level
         return replace(semantics, codes=codes, features=tuple(features))
 
     def _bases(self, semantics: Semantics) -> list[Tensor]:
-        """At each level, what the generator makes of all before it.
+        """At each level, what the generator makes of all before it; then S^ truncated, and what is made of that.
 
         Kept for the next edit of the same semantics, and no longer than these: a face is not to outlive its owner's
         interest in it.
@@ -467,6 +464,9 @@ class Codec:
             for level, feature in zip(self.networks.levels, semantics.features):
                 bases.append(self.generator.prefix(semantics.codes, level, *start))
                 start = feature, level
+            share = truncation(semantics.features[0], bases[0])
+            bases.append(torch.lerp(self.networks.scn.mean, semantics.codes, share))
+            bases.append(self.generator.prefix(bases[-1], self.networks.levels[0]))
             self._last_bases = weakref.ref(semantics, self._forget_bases), bases
         return bases
 
