@@ -4,8 +4,8 @@ HSC adds the movement of the generator's features, F' = F^ + G_s(S') - G_s(S^). 
 on coded photos:
 
 - **Faces that are none.** The more F says, the less S^ has to: its codes are those of no face, each layer's of another
-  one, and where G_s(S^) is no face, a smile does not make it smile. So the movement is taken from S^ half-way to the mean,
-  as the truncation trick does (Karras et al., arXiv 1812.04948), as far as F^ is not what S^ makes.
+  one, and where G_s(S^) is no face, a smile does not make it smile. So the movement is taken from S^ half-way to the
+  mean, as the truncation trick does (Karras et al., arXiv 1812.04948), as far as F^ is not what S^ makes.
 - **Scale.** Coded features may be several times as large as what the generator makes by itself, and differently in
   each channel; what comes after them works all the same, being nearly homogeneous in scale. But next to them the
   movement is too small to be seen. So each channel of the movement is scaled as that channel of F is.
