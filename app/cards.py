@@ -90,7 +90,7 @@ def byte_map(data: bytes, semantics: Semantics, received: int) -> str:
 
 def _swatches() -> str:
     """What the colours of the byte map stand for."""
-    kinds = {0: "header", 1: "meaning S", 2: "detail F", 10: "finer detail F"}
+    kinds = {0: "header", 1: "meaning S", 2: "features F", 10: "finer features F", 14: "detail D"}
     return "".join(
         f'<li><i style="background:{layer_colour(index)}" aria-hidden="true"></i>{kind}</li>'
         for index, kind in kinds.items()

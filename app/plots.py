@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hsc.compare import Result, Row
 
-# Header; S; then the slices of F at 16x16 and at 32x32, from the most important one on.
+# Header; S; then the slices of F at 16x16, at 32x32, and of detail, from the most important one on.
 _LAYERS = (
     "#8a8f98",
     "#d9572b",
@@ -29,16 +29,18 @@ _LAYERS = (
     "#8880bd",
     "#a69fd0",
     "#c4bfe2",
+    "#b27a14",
+    "#d3a54f",
 )
 
 
 def layer_colour(index: int) -> str:
-    """Colour of a part of the file: 0 for the header, 1 for S, 2 ... for the slices of F."""
+    """Colour of a part of the file: 0 for the header, 1 for S, 2 ... for the slices of F, 14 ... of detail."""
     return _LAYERS[min(index, len(_LAYERS) - 1)]
 
 
 def layers(size: int, semantics: Semantics, received: int) -> Figure:
-    """Bytes by layer: header, S, each slice of F; what was not received is faint.
+    """Bytes by layer: header, S, each slice of F and of detail; what was not received is faint.
 
     Args:
         size: bytes of the file.

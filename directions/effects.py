@@ -12,6 +12,7 @@ from PIL import Image
 
 from directions.attributes import SCALES
 from directions.scorers import COLUMNS
+from hsc.model import DETAIL_LEVEL
 
 if TYPE_CHECKING:
     from directions.scorers import ScorerPanel
@@ -56,11 +57,11 @@ def preview(codec: Codec) -> Callable[[Semantics], Image.Image]:
     """The codec's 256 px preview, in bfloat16 where the processor has it."""
     from directions.render import PreviewRenderer
 
-    render = PreviewRenderer(codec.generator, codec.preview, codec.networks.levels[-1])
+    render = PreviewRenderer(codec.generator, codec.preview, DETAIL_LEVEL)
 
     def picture(semantics: Semantics) -> Image.Image:
-        codes, feature = (value.cpu().numpy() for value in (semantics.codes, semantics.features[-1]))
-        return Image.fromarray(render(codes, feature)[0])
+        codes, features = (value.cpu().numpy() for value in (semantics.codes, codec.finest(semantics)))
+        return Image.fromarray(render(codes, features)[0])
 
     return picture
 

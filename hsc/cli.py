@@ -344,7 +344,7 @@ def sheet(photos: tuple[Path, ...], out: Path, targets: tuple[int, ...], refine:
 
 
 @main.command()
-@click.argument("stage", type=click.Choice(["preview", "inversion", "semantics", "codec", "entropy"]))
+@click.argument("stage", type=click.Choice(["preview", "inversion", "semantics", "codec", "entropy", "detail"]))
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), required=True, help="Time to run.")
 @click.option("--from", "checkpoint", type=click.Path(exists=True, path_type=Path),
               help="Checkpoint, or folder of exported weights, to continue from.")
@@ -377,10 +377,9 @@ def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path,
 @click.option("--model-id", type=click.IntRange(0, 65535), help="Model that the weights are. [the present one]")
 def export(checkpoint: Path, folder: Path, model_id: int | None) -> None:
     """Turn a training CHECKPOINT into the weights that the codec loads."""
-    from hsc.codec import MODEL_ID
     from hsc.train.export import export as write
 
-    for path in write(checkpoint, folder, MODEL_ID if model_id is None else model_id):
+    for path in write(checkpoint, folder, model_id):
         click.echo(f"{path}: {path.stat().st_size} bytes")
 
 

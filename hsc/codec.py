@@ -17,24 +17,33 @@ from torch import Tensor
 
 from hsc import entropy, images, soft
 from hsc.bitstream import EMPTY_BYTES, BitstreamReader, BitstreamWriter, file_bytes
+from hsc.detail import look
 from hsc.entropy import EntropyTables
 from hsc.errors import BitstreamError, HSCError, WeightsError
-from hsc.feature_edit import edit_feature, edit_mask, truncation
+from hsc.feature_edit import edit_feature, edit_mask, enlarge_mask, truncation
 from hsc.generator import SIZE, Generator
 from hsc.layers import LayerState
 from hsc.lpips import LPIPS
-from hsc.model import HSCNetworks
+from hsc.model import DETAIL_LEVEL, HSCNetworks
 from hsc.preview import PREVIEW_SIZE, PreviewHead
 from hsc.rangecoder import MAX_SYMBOL
 
 MODEL_ID = 5
-"""Names the shipped networks and tables."""
-RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4", 5: "0.5"}
+"""Names the shipped networks and tables, and the files without detail."""
+DETAILED_MODEL_ID = 6
+"""The same with detail: names the files that have some, and the networks that code it."""
+RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4", 5: "0.5", 6: "0.6"}
 """The release of this project that has each model."""
 CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 """How much of what refinement moved is kept: the first of these that costs no layer."""
+DETAIL_FROM, DETAIL_BYTES = 95, 1300
+"""Quality, or bytes that are allowed, from which files have detail: below, S and F make better use of them."""
+LOOKS, STEPS_A_LOOK = 2, 8
+"""How often the encoder looks for detail, and after how many refinement steps beyond the ordinary once more."""
+COARSER_BYTES, COARSER_SHARE = 600, 0.25
+"""About as many bytes of a file with detail, and as much of its size, are for what is not detail."""
 REFINE = 3
 """Refinement steps of an ordinary encode: those that are learned, in less than a second on two cores."""
 THOROUGH = 20
@@ -45,7 +54,13 @@ SIZES = (1024, 512, 256)
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a file: its name (``"S"``, ``"F1"`` ...) and the bytes of the file at which it is complete."""
+    """One layer of a file.
+
+    Attributes:
+        name: ``"S"``, ``"F1"`` ..., and ``"D1"`` ... for detail.
+        bytes: of the layer.
+        end: bytes of the file at which it is complete.
+    """
 
     name: str
     bytes: int
@@ -59,6 +74,7 @@ class Semantics:
     Attributes:
         codes: S^, style codes ``(1, 16, 512)`` float32.
         features: F^ at each level, ``(1, 512, 16, 16)`` and finer, float32.
+        detail: change of the generator's features ``(1, 512, 64, 64)`` that come after them, where a file has some.
         quality: quality byte of the file, 0 ... 255.
         layers: the layers that were received, in order.
         total_layers: layers of the complete file.
@@ -77,6 +93,7 @@ class Semantics:
     edits: tuple[tuple[int, float], ...] = ()
     bytes: int = 0
     complete: bool = True
+    detail: Tensor | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -88,11 +105,13 @@ class Latents:
         encoders: for each level, what the generator makes of all before it ``(1, 512, h, w)`` to coefficients of F
             ``(1, C, h / 2, w / 2)``; F is coded as a residual, so they depend on what the decoder will have.
         offsets: for each level, what refinement adds to them ``(1, C, h / 2, w / 2)``.
+        detail: coefficients of detail ``(1, C, 32, 32)``; None codes none.
     """
 
     semantics: Tensor
     encoders: tuple[Callable[[Tensor], Tensor], ...]
     offsets: tuple[Tensor, ...]
+    detail: Tensor | None = None
 
     @property
     def features(self) -> tuple[Callable[[Tensor], Tensor], ...]:
@@ -112,11 +131,12 @@ class Latents:
 
 @dataclass(frozen=True, eq=False)
 class _Coded:
-    """Symbols of a photo at one quality, layer by layer, with the tables that code them."""
+    """Symbols of a photo at one quality, layer by layer, with the tables that code them; and what a decoder then has."""
 
     symbols: list[np.ndarray]
     indexes: list[np.ndarray]
     bits: list[float]
+    state: LayerState
 
 
 class Codec:
@@ -143,20 +163,21 @@ class Codec:
         return tuple(copy.deepcopy(part).bfloat16() for part in own) if _computes_in_bfloat16(self.device) else own
 
     @cached_property
-    def _suffix(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """G_l, by OpenVINO where the networks are on a CPU: a third of eager PyTorch's time."""
+    def _suffix(self) -> Callable[[Semantics], Tensor]:
+        """G_l with detail, by OpenVINO where the networks are on a CPU: a third of eager PyTorch's time."""
         if self.device.type == "cpu":
             from hsc.openvino_renderer import OpenVINORenderer
 
-            return OpenVINORenderer(self.generator, self.networks.levels[-1], threads=torch.get_num_threads())
-        return lambda feature, codes: self.generator.suffix(feature, codes, self.networks.levels[-1])
+            renderer = OpenVINORenderer(self.generator, self.networks.levels[-1], threads=torch.get_num_threads())
+            return lambda semantics: renderer(semantics.features[-1], semantics.codes, semantics.detail)
+        return lambda semantics: self.generator.suffix(self.finest(semantics), semantics.codes, DETAIL_LEVEL)
 
     @classmethod
     def load(cls, folder: Path | None = None, device: str | torch.device = "cpu") -> Codec:
-        """The shipped codec, or the one whose two weights files are in ``folder``; fetches the generator on first use.
+        """The shipped codec, or the one whose weights files are in ``folder``; fetches the generator on first use.
 
         Args:
-            folder: of ``encoder.safetensors`` and ``codec.safetensors``.
+            folder: of ``encoder.safetensors``, ``codec.safetensors`` and, for detail, ``detail.safetensors``.
             device: where all networks run.
 
         Raises:
@@ -165,10 +186,13 @@ class Codec:
         from hsc import weights
 
         state = {}
-        for name in ("encoder", "codec"):
+        parts = {"encoder": MODEL_ID, "codec": MODEL_ID, "detail": DETAILED_MODEL_ID}
+        for name, model in parts.items():
             path = folder / f"{name}.safetensors" if folder else weights.shipped(name)
+            if name == "detail" and folder and not path.exists():
+                break  # networks that were trained without
             state |= weights.read(path)
-            weights.check_model(path, MODEL_ID)
+            weights.check_model(path, model)
         tables = {name[len("tables."):]: state.pop(name) for name in list(state) if name.startswith("tables.")}
         try:
             networks, entropy_tables = HSCNetworks.for_state(state), EntropyTables.from_state(tables)
@@ -196,7 +220,7 @@ class Codec:
         Args:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
-            quality: 0 ... 255 instead, for about 400 to about 5,500 bytes.
+            quality: 0 ... 255 instead, for about 400 to about 14,000 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.3 s each on two
                 cores; the decoder is the same.
             progress: called with steps done and steps in all.
@@ -213,14 +237,24 @@ class Codec:
         from hsc.refine import refine as improve
 
         latents = self.latents(*self.invert(image))
-        if quality is not None:
-            if refine:
-                latents = improve(self, image, latents, quality, self.networks.layers, refine, progress)
-            return self._write(self._quantise(latents, quality), quality)
         if not refine:
-            return self._write(*self._fit(latents, max_bytes))
-        _, start, layers = self._fit(latents, max_bytes, close=ENOUGH)
-        better = improve(self, image, latents, start, layers, refine, progress) if layers else latents
+            whole = self._fit(latents, max_bytes) if quality is None else (self._quantise(latents, quality), quality)
+            return self._write(*whole)
+        enough = max_bytes >= DETAIL_BYTES if quality is None else quality >= DETAIL_FROM
+        detailed = enough and self.networks.detail is not None
+        looks = LOOKS + max(refine - REFINE, 0) // STEPS_A_LOOK if detailed else 0
+        report = _counting(progress, refine + looks)
+        start, layers = quality, self.networks.layers
+        if quality is None:
+            budget = round(COARSER_BYTES + COARSER_SHARE * max_bytes) if detailed else max_bytes
+            _, start, layers = self._fit(latents, budget, close=ENOUGH)
+        better = improve(self, image, latents, start, layers, refine, report) if layers else latents
+        if detailed:
+            better = self._detailed(image, better, start, looks, partial(report, refine))
+        if quality is not None:
+            return self._write(self._quantise(better, quality), quality)
+        if detailed:
+            return self._write(*self._fit(better, max_bytes, start))
         # A face that lacks its last layers looks worse than one that was moved less.
         for share in SHARES:
             fitted = self._fit(latents.towards(better, share), max_bytes, start)
@@ -239,6 +273,18 @@ class Codec:
             raise ValueError(f"An aligned face is square, not {image.width}x{image.height}.")
         picture = images.to_tensor(image, PREVIEW_SIZE).to(self.device)
         return self.networks.gie(picture)
+
+    def _detailed(
+        self, image: Image.Image, latents: Latents, quality: int, looks: int, report: Callable[[int], None]
+    ) -> Latents:
+        """With detail for about this quality."""
+        for index in range(looks):
+            state = self._quantise(latents, quality).state
+            feature = state.features()[-1]
+            more = look(self, image, state.codes, feature, state.detail)
+            latents = replace(latents, detail=more if latents.detail is None else latents.detail + more)
+            report(index + 1)
+        return latents
 
     def latents(self, codes: Tensor, features: Sequence[Tensor]) -> Latents:
         """S and F to coefficients, by SCN and FCN."""
@@ -275,7 +321,7 @@ class Codec:
 
         if max_bytes < EMPTY_BYTES:
             raise HSCError(f"The smallest file has {EMPTY_BYTES} bytes; {max_bytes} is too few.")
-        layers = self.networks.layers
+        layers = self.networks.layers + (0 if latents.detail is None else self.networks.detail_layers)
         while layers and size(0, layers) > max_bytes:
             layers -= 1
         highest = partial(_highest, max_bytes=max_bytes, close=close)
@@ -292,11 +338,14 @@ class Codec:
         symbols = [_symbols(latents.semantics.double() / state.semantic_step)]
         indexes = [state.semantic_tables]
         state.take_semantics(symbols[0])
-        for level, to_coefficients in enumerate(latents.features):
+        levels = list(zip(latents.features, self.networks.fcn))
+        if latents.detail is not None:
+            levels.append((lambda base: latents.detail, self.networks.detail))
+        for level, (to_coefficients, network) in enumerate(levels):
             if level:
                 state.next_level()
             y = to_coefficients(state.base).double()
-            for own in y.chunk(self.networks.fcn[level].slices, 1):
+            for own in y.chunk(network.slices, 1):
                 indexes.append(state.predict())
                 symbols.append(_symbols((own - state.mean) / state.step))
                 state.take(symbols[-1])
@@ -304,14 +353,16 @@ class Codec:
             (self.tables.gaussian if layer else self.tables.semantic).code_length(part, index)
             for layer, (part, index) in enumerate(zip(symbols, indexes))
         ]
-        return _Coded(symbols, indexes, bits)
+        return _Coded(symbols, indexes, bits, state)
 
     def _layer_state(self, quality: int) -> LayerState:
         return LayerState(self.generator, self.networks, self.tables, quality)
 
     def _write(self, coded: _Coded, quality: int, layers: int | None = None) -> bytes:
-        writer = BitstreamWriter(MODEL_ID, quality)
-        for layer in range(len(coded.symbols) if layers is None else layers):
+        layers = len(coded.symbols) if layers is None else layers
+        detailed = layers > self.networks.layers
+        writer = BitstreamWriter(DETAILED_MODEL_ID if detailed else MODEL_ID, quality)
+        for layer in range(layers):
             tables = self.tables.gaussian if layer else self.tables.semantic
             writer.write_layer(coded.symbols[layer], coded.indexes[layer], tables)
         return writer.finish()
@@ -326,12 +377,12 @@ class Codec:
             BitstreamError: the data is foreign, damaged, or of another version or model.
         """
         reader = BitstreamReader(data)
-        if reader.model_id not in (None, MODEL_ID):
+        if reader.model_id not in (None, MODEL_ID, DETAILED_MODEL_ID):
             release = RELEASES.get(reader.model_id)
             where = f"which release {release} has" if release else "which is not known here"
-            here = f"release {RELEASES[MODEL_ID]} with model {MODEL_ID}"
+            here = f"release {RELEASES[DETAILED_MODEL_ID]} with models {MODEL_ID} and {DETAILED_MODEL_ID}"
             raise BitstreamError(f"This HSC file needs model {reader.model_id}, {where}; this is {here}.")
-        known = self.networks.layers
+        known = self.networks.layers + self.networks.detail_layers
         if reader.layers > known:
             raise BitstreamError(f"The file has {reader.layers} layers; this model knows {known}.")
         state = self._layer_state(reader.quality or 0)
@@ -350,13 +401,17 @@ class Codec:
             received.append(symbols)
         ends = reader.layer_ends
         layers = tuple(
-            Layer("S" if index == 0 else f"F{index}", ends[index] - (ends[index - 1] if index else 0), ends[index])
+            Layer(self._name(index), ends[index] - (ends[index - 1] if index else 0), ends[index])
             for index in range(len(received))
         )
         return Semantics(
             state.codes, state.features(), reader.quality or 0, layers, reader.layers, tuple(received),
-            tuple(reader.edits), len(data), reader.complete,
+            tuple(reader.edits), len(data), reader.complete, state.detail,
         )
+
+    def _name(self, layer: int) -> str:
+        coarser = self.networks.layers
+        return "S" if layer == 0 else f"F{layer}" if layer < coarser else f"D{layer - coarser + 1}"
 
     def decode(self, data: bytes, size: int = SIZE) -> Image.Image:
         """Restore the face from a file or any prefix of one, with the edits stored in it.
@@ -377,7 +432,7 @@ class Codec:
         """G_l: semantics to a picture of side 1024, 512 or 256 (averaged down from 1024)."""
         if size not in SIZES:
             raise ValueError(f"The size must be one of {SIZES}, not {size}.")
-        picture = self._suffix(semantics.features[-1], semantics.codes)
+        picture = self._suffix(semantics)
         if size < SIZE:
             picture = torch.nn.functional.avg_pool2d(picture.clamp(-1, 1), SIZE // size)
         return images.to_pil(picture)
@@ -385,8 +440,15 @@ class Codec:
     @torch.no_grad()
     def render_preview(self, semantics: Semantics) -> Image.Image:
         """An approximate 256 px picture for a fraction of the time of :meth:`render`."""
-        feature, level = semantics.features[-1], self.networks.levels[-1]
-        return images.to_pil(self.preview.render(self.generator, feature, semantics.codes, level))
+        return images.to_pil(self.preview.render(self.generator, self.finest(semantics), semantics.codes, DETAIL_LEVEL))
+
+    @torch.no_grad()
+    def finest(self, semantics: Semantics) -> Tensor:
+        """What the generator makes of F^, with detail: the features ``(1, 512, 64, 64)`` that are rendered."""
+        features = self.generator.prefix(
+            semantics.codes, DETAIL_LEVEL, semantics.features[-1], self.networks.levels[-1]
+        )
+        return features if semantics.detail is None else features + semantics.detail
 
     # ---------------------------------------------------------------- editing
 
@@ -450,7 +512,10 @@ class Codec:
             mask = edit_mask(base, moved) if mask is None else mask
             features.append(carry(feature, base, moved, mask))
             start = features[-1], level
-        return replace(semantics, codes=codes, features=tuple(features))
+        detail = semantics.detail
+        if detail is not None and carry is edit_feature:
+            detail = detail * (1 - enlarge_mask(mask, detail))
+        return replace(semantics, codes=codes, features=tuple(features), detail=detail)
 
     def _bases(self, semantics: Semantics) -> list[Tensor]:
         """At each level, what the generator makes of all before it; then S^ truncated, and what is made of that.
@@ -473,6 +538,16 @@ class Codec:
     def _forget_bases(self, reference: Callable[[], Semantics | None]) -> None:
         if self._last_bases[0] is reference:
             self._last_bases = _nothing, []
+
+
+def _counting(progress: Callable[[int, int], None] | None, total: int) -> Callable[..., None]:
+    """Steps done, in one or more parts, to ``progress`` with the number of all."""
+
+    def report(*done: int) -> None:
+        if progress:
+            progress(sum(done), total)
+
+    return report
 
 
 def _nothing() -> None:

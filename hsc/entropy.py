@@ -30,6 +30,11 @@ def quality_value(quality: int) -> Tensor:
     return torch.tensor([[quality / QUALITIES]], dtype=torch.float64)
 
 
+def detail_quality(quality: int) -> int:
+    """Quality byte of a file to that of its detail: once S and F are good, more is gained by detail than by them."""
+    return min(max(2 * quality - 184, 4), QUALITIES - 1)
+
+
 def scale_indexes(log2_scale: Tensor) -> Tensor:
     """Exact log2 of scale over step to the nearest table, int64, clamped at both ends."""
     nearest = torch.floor((log2_scale - SCALE_MIN) / SCALE_STEP + 0.5)

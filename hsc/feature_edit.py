@@ -13,7 +13,7 @@ on coded photos:
   gives way where, and as far as, the edit moves the features.
 
 Where a face is coded at several levels, the residual of each finer one gives way where that of the coarsest does:
-without that, old noses and lids show through at the finer level. The finer level's own movement would do as a mask,
+and so does detail: without that, old noses and lids show through at the finer level. The finer level's own movement would do as a mask,
 too: it takes a little more of the old face away, for a little more of the edit. But there mere changes of colour, such
 as makeup, count as movement, and they leave no ghosts.
 """
@@ -94,6 +94,9 @@ def edit_feature(feature: Tensor, base: Tensor, moved: Tensor, mask: Tensor | No
     """
     gain = channel_gain(feature, base)
     mask = edit_mask(base, moved) if mask is None else mask
-    if mask.shape[2:] != feature.shape[2:]:
-        mask = F.interpolate(mask, feature.shape[2:], mode="bilinear", align_corners=False)
-    return feature + gain * (moved - base) - mask * (feature - gain * base)
+    return feature + gain * (moved - base) - enlarge_mask(mask, feature) * (feature - gain * base)
+
+
+def enlarge_mask(mask: Tensor, feature: Tensor) -> Tensor:
+    """A mask ``(B, 1, h, w)`` at the size of a feature ``(B, C, H, W)``."""
+    return F.interpolate(mask, feature.shape[2:], mode="bilinear", align_corners=False)

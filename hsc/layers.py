@@ -13,18 +13,21 @@ from torch import Tensor
 from hsc import entropy
 from hsc.entropy import EntropyTables
 from hsc.generator import LAYERS, Generator
-from hsc.model import HSCNetworks
+from hsc.model import DETAIL_LEVEL, HSCNetworks
+from hsc.networks import DetailCompressionNetwork, FeatureCompressionNetwork
 from hsc.networks.exact import to_grid
 
 
 class LayerState:
     """Coefficients received so far, and what they predict of the next layer.
 
-    Take S first, then for each slice, level by level: :meth:`predict`, then :meth:`take`.
+    Take S first, then for each slice, level by level, detail last: :meth:`predict`, then :meth:`take`.
 
     Attributes:
         codes: S^ ``(1, 16, 512)``; the mean latent before S is taken.
         base: what the generator makes of everything before the level at hand, ``(1, 512, h, w)``; there once S is.
+        detail: change ``(1, 512, 64, 64)`` of the generator's features, where some of it was received; set by
+            :meth:`features`.
         mean: prediction of the slice at hand, ``(1, C, h / 2, w / 2)`` exact.
         step: its quantisation steps, ``(1, C, 1, 1)`` exact.
     """
@@ -32,11 +35,20 @@ class LayerState:
     base: Tensor
     mean: Tensor
     step: Tensor
+    detail: Tensor | None = None
 
     def __init__(self, generator: Generator, networks: HSCNetworks, tables: EntropyTables, quality: int) -> None:
         self._generator, self._networks = generator, networks
         device = generator.input.device
         self._quality = entropy.quality_value(quality).to(device)
+        self._qualities = [self._quality] * len(networks.levels)
+        self._fcn: list[FeatureCompressionNetwork | DetailCompressionNetwork] = list(networks.fcn)
+        self._sce, self._levels = list(networks.sce), list(networks.levels)
+        if networks.detail is not None:
+            self._fcn.append(networks.detail)
+            self._sce.append(networks.detail_context)
+            self._levels.append(DETAIL_LEVEL)
+            self._qualities.append(entropy.quality_value(entropy.detail_quality(quality)).to(device))
         scn = networks.scn
         self.semantic_step = scn.step(self._quality)
         self.semantic_tables = tables.semantic_indexes(quality, scn.CHANNELS, scn.SIZE**2)
@@ -54,7 +66,7 @@ class LayerState:
     @property
     def level_complete(self) -> bool:
         """Whether the level at hand has all its slices."""
-        return len(self._slices) == self._networks.fcn[self._level].slices
+        return len(self._slices) == self._fcn[self._level].slices
 
     def next_level(self) -> None:
         """Go on to the next level; slices that the level at hand lacks are their predicted means."""
@@ -64,11 +76,12 @@ class LayerState:
 
     def predict(self) -> np.ndarray:
         """Predict the next slice of the level at hand: sets ``mean`` and ``step``, gives the table of each symbol."""
-        fcn, index = self._networks.fcn[self._level], len(self._slices)
+        fcn, index = self._fcn[self._level], len(self._slices)
         own = slice(index * fcn.slice_channels, (index + 1) * fcn.slice_channels)
-        self.mean, log2_scale = self._networks.sce[self._level](index, self._context)
-        self.step = fcn.step(self._quality)[:, own, None, None]
-        log2_step = fcn.step.log2(self._quality)[:, own, None, None]
+        self.mean, log2_scale = self._sce[self._level](index, self._context)
+        quality = self._qualities[self._level]
+        self.step = fcn.step(quality)[:, own, None, None]
+        log2_step = fcn.step.log2(quality)[:, own, None, None]
         return entropy.scale_indexes(log2_scale - log2_step).cpu().numpy().ravel()
 
     def take(self, symbols: np.ndarray) -> None:
@@ -76,7 +89,7 @@ class LayerState:
         self._append(to_grid(self._tensor(symbols).reshape(self.mean.shape) * self.step + self.mean))
 
     def features(self) -> tuple[Tensor, ...]:
-        """F^ at every level, coarse to fine; to be called last.
+        """F^ at every level, coarse to fine; to be called last. Sets :attr:`detail`.
 
         A slice that is missing is its predicted mean; a level without any slice is what the generator makes of the
         levels before it.
@@ -85,7 +98,7 @@ class LayerState:
             self._close()
         while self._level < len(self._networks.levels):
             self._features.append(self._generate())
-        return tuple(self._features)
+        return tuple(self._features[:len(self._networks.levels)])
 
     @property
     def _level(self) -> int:
@@ -94,7 +107,7 @@ class LayerState:
 
     def _generate(self) -> Tensor:
         """What the generator makes of everything before the level at hand."""
-        levels, index = self._networks.levels, self._level
+        levels, index = self._levels, self._level
         if index == 0:
             return self._generator.prefix(self.codes, levels[0])
         return self._generator.prefix(self.codes, levels[index], self._features[-1], levels[index - 1])
@@ -102,14 +115,16 @@ class LayerState:
     def _open(self, coarser: Tensor | None = None) -> None:
         self._slices = []
         self.base = self._generate()
-        self._context = self._networks.sce[self._level].start(self._semantics, self._quality, coarser)
+        self._context = self._sce[self._level].start(self._semantics, self._qualities[self._level], coarser)
 
     def _close(self) -> None:
-        if not self._slices:
-            self._features.append(self.base)
-            return
-        coefficients = self._coefficients().float()
-        self._features.append(self._networks.fcn[self._level].decode(coefficients, self.base))
+        feature = self.base
+        if self._slices:
+            coefficients = self._coefficients().float()
+            feature = self._fcn[self._level].decode(coefficients, self.base)
+            if self._level == len(self._networks.levels):
+                self.detail = feature - self.base
+        self._features.append(feature)
 
     def _coefficients(self) -> Tensor:
         """All slices of the level at hand ``(1, C, h, w)`` exact, missing ones as their predicted means."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from hsc.networks import (
+    DetailCompressionNetwork,
     FeatureCompressionNetwork,
     GeneralInversionEncoder,
     LatentUpdater,
@@ -22,6 +23,8 @@ FIRST_LEVEL = 2
 """Generator level of the coarsest F: the input of block 2, 512x16x16."""
 LATENTS, SLICES = (192, 96), (8, 4)
 """Channels of symbols, and slices they are cut into, for each level of F from the coarsest."""
+DETAIL_LEVEL = 4
+"""Generator level of the features that detail changes: 512x64x64."""
 
 
 class HSCNetworks(nn.Module):
@@ -29,9 +32,10 @@ class HSCNetworks(nn.Module):
 
     Args:
         levels: levels of F that are coded: 1 for 16x16, 2 for 32x32 as well.
+        detail: whether detail is coded after them.
     """
 
-    def __init__(self, levels: int = 1) -> None:
+    def __init__(self, levels: int = 1, detail: bool = False) -> None:
         super().__init__()
         if not 1 <= levels <= len(LATENTS):
             raise ValueError(f"There are 1 to {len(LATENTS)} levels of F, not {levels}.")
@@ -48,11 +52,19 @@ class HSCNetworks(nn.Module):
             for i in range(levels)
         )
         self.updater = LatentUpdater(LATENTS[:levels])
+        self.detail, self.detail_context = None, None
+        if detail:
+            self.detail = DetailCompressionNetwork()
+            self.detail_context = SemanticContextEncoder(
+                size=2 ** (DETAIL_LEVEL + 1), slices=self.detail.slices, slice_channels=self.detail.slice_channels,
+                coarser=LATENTS[levels - 1],
+            )
 
     @classmethod
     def for_state(cls, state: Mapping[str, Tensor]) -> HSCNetworks:
-        """Networks with as many levels as a state dictionary has; nothing is loaded."""
-        return cls(len({name.split(".")[1] for name in state if name.startswith("fcn.")}))
+        """Networks with as many levels as a state dictionary has, and detail if it has; nothing is loaded."""
+        levels = len({name.split(".")[1] for name in state if name.startswith("fcn.")})
+        return cls(levels, detail=any(name.startswith("detail.") for name in state))
 
     @property
     def levels(self) -> range:
@@ -61,5 +73,10 @@ class HSCNetworks(nn.Module):
 
     @property
     def layers(self) -> int:
-        """Layers of a complete file: S and all slices."""
+        """Layers of a complete file without detail: S and all slices of F."""
         return 1 + sum(fcn.slices for fcn in self.fcn)
+
+    @property
+    def detail_layers(self) -> int:
+        """Slices of detail, which may follow."""
+        return 0 if self.detail is None else self.detail.slices

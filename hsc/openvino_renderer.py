@@ -21,11 +21,12 @@ import torch
 from openvino import opset13 as ops
 from torch import Tensor
 
-from hsc.generator import LATENT, LAYERS, Generator
+from hsc.generator import CHANNELS, LATENT, LAYERS, Generator
+from hsc.model import DETAIL_LEVEL
 
 
 class OpenVINORenderer:
-    """Features at a level and style codes to pictures, one at a time, on the CPU.
+    """Features at a level, style codes and detail to pictures, one at a time, on the CPU.
 
     Args:
         generator: where the weights come from.
@@ -37,6 +38,8 @@ class OpenVINORenderer:
         self._weights = {name: value.cpu().numpy() for name, value in generator.state_dict().items()}
         self._inputs: list[ov.Node] = []
         self._noise: list[np.ndarray] = []
+        side = 4 * 2**DETAIL_LEVEL
+        self._no_detail = torch.zeros(1, CHANNELS[DETAIL_LEVEL - 1], side, side)
         model = self._build(generator, level)
         config = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         if threads:
@@ -45,9 +48,16 @@ class OpenVINORenderer:
         self._one_at_a_time = threading.Lock()
         del self._weights, self._inputs
 
-    def __call__(self, features: Tensor, codes: Tensor) -> Tensor:
-        """Features ``(1, C, H, W)`` and style codes ``(1, 16, 512)`` to ``(1, 3, 1024, 1024)`` float32."""
-        inputs = [np.ascontiguousarray(value.cpu().numpy(), np.float32) for value in (features, codes)]
+    def __call__(self, features: Tensor, codes: Tensor, detail: Tensor | None = None) -> Tensor:
+        """To ``(1, 3, 1024, 1024)`` float32.
+
+        Args:
+            features: ``(1, C, H, W)``.
+            codes: style codes ``(1, 16, 512)``.
+            detail: what is added to the features ``(1, 512, 64, 64)`` that come after them.
+        """
+        given = (features, codes, self._no_detail if detail is None else detail)
+        inputs = [np.ascontiguousarray(value.cpu().numpy(), np.float32) for value in given]
         with self._one_at_a_time:  # memory cannot be released while another thread of a server renders
             request = self._compiled.create_infer_request()
             request.infer([*inputs, *self._noise], share_inputs=True)
@@ -62,7 +72,8 @@ class OpenVINORenderer:
         channels = len(self._weights[f"blocks.{level}.up.bias"])
         features = ops.parameter([1, channels, size, size], np.float32, name="features")
         codes = ops.parameter([1, LAYERS, LATENT], np.float32, name="codes")
-        self._inputs += [features, codes]
+        detail = ops.parameter(list(self._no_detail.shape), np.float32, name="detail")
+        self._inputs += [features, codes, detail]
         layers = ops.split(codes, 1, LAYERS)
         code = [ops.reshape(layers.output(i), [1, LATENT], False) for i in range(LAYERS)]
         order = _haar_order(channels)
@@ -75,6 +86,8 @@ class OpenVINORenderer:
             channels = len(self._weights[f"{name}.conv2.bias"])
             order = _haar_order(channels) if index + 1 < blocks else np.arange(channels)
             x = self._styled(x, second, f"{name}.conv2", order)
+            if index + 1 == DETAIL_LEVEL:
+                x = ops.add(x, ops.gather(detail, order, 1))
         x = self._modulate(x, code[LAYERS - 1], "to_img.style", 1 / math.sqrt(channels))
         bands = _haar_order(len(self._weights["to_img.bias"]))
         x = _convolution(x, self._weights["to_img.weight"][bands], self._weights["to_img.bias"][bands])

@@ -58,7 +58,7 @@ def colour(picture: Tensor, target: Tensor) -> Tensor:
 
 def refine(
     codec: Codec, image: Image.Image, latents: Latents, quality: int, layers: int, steps: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], object] = lambda done: None,
 ) -> Latents:
     """Improve the latents of one photo for one quality.
 
@@ -69,7 +69,7 @@ def refine(
         layers: how many of them the file will have, at least 1.
         steps: the first of them learned ones, the others of descent; each is a pass through the generator and back
             at preview size.
-        progress: called with steps done and steps in all.
+        progress: called with the number of steps done.
     """
     judge = _Judge(codec, image)
     q = torch.tensor([[quality / entropy.QUALITIES]], device=codec.device)
@@ -77,11 +77,9 @@ def refine(
     learned = min(steps, LEARNED)
     for index in range(learned):
         latents = _learned_step(codec, judge, latents, q, slices)
-        if progress:
-            progress(index + 1, steps)
+        progress(index + 1)
     for done, latents in enumerate(_descend(codec, judge, latents, q, slices, steps - learned), learned + 1):
-        if progress:
-            progress(done, steps)
+        progress(done)
     return latents
 
 

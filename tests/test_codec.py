@@ -12,14 +12,14 @@ from PIL import Image
 
 import hsc
 from hsc import alignment, bitstream, entropy, images, soft
-from hsc.codec import MODEL_ID, _symbols
+from hsc.codec import DETAILED_MODEL_ID, _symbols
 from hsc.errors import BitstreamError, HSCError
 from hsc.generator import sample_codes
 from hsc.model import FIRST_LEVEL
 
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
-NAMES = ("short", "middle", "long")
+NAMES = ("short", "middle", "long", "detailed")
 
 
 @pytest.fixture(scope="module")
@@ -208,9 +208,9 @@ def test_every_flipped_byte_is_an_error(codec, data):
 
 
 def test_foreign_files_are_refused(codec, data):
-    other = bitstream.BitstreamWriter(MODEL_ID + 1, 0).finish()
+    other = bitstream.BitstreamWriter(DETAILED_MODEL_ID + 1, 0).finish()
     for bad, words in ((b"GIF89a" + bytes(20), "not an HSC file"),
-                       (other, f"needs model {MODEL_ID + 1}, which is not known"),
+                       (other, f"needs model {DETAILED_MODEL_ID + 1}, which is not known"),
                        ((GOLDEN / "older.hsc").read_bytes(), "needs model 3, which release 0.3 has"),
                        (data + b"x", "longer|says")):
         with pytest.raises(BitstreamError, match=words):
@@ -239,7 +239,7 @@ def test_the_renderer_has_the_threads_that_torch_has(codec, monkeypatch):
     """A benchmark's processes have one each; a renderer that takes all cores would slow the others down."""
     asked = []
     monkeypatch.setattr("hsc.openvino_renderer.OpenVINORenderer", lambda *_, **options: asked.append(options))
-    assert hsc.Codec(codec.generator, codec.networks, codec.tables, codec.preview)._suffix is None
+    assert hsc.Codec(codec.generator, codec.networks, codec.tables, codec.preview)._suffix
     assert asked == [{"threads": torch.get_num_threads()}]
 
 

@@ -11,6 +11,7 @@ import torch
 
 from hsc import weights, window
 from hsc.generator import LATENT, LAYERS, Generator, inverse_haar
+from hsc.model import DETAIL_LEVEL
 from hsc.openvino_renderer import OpenVINORenderer
 from hsc.preview import PREVIEW_LEVEL, PreviewHead
 from hsc.train.preview import _haar
@@ -114,6 +115,16 @@ def test_fast_renderer_equals_pytorch(generator, codes):
         part = slice(index, index + 1)
         expected = generator.suffix(features[part], codes[part], 2)
         assert (renderer(features[part], codes[part]) - expected).abs().max() < 1e-3
+
+
+def test_fast_renderer_adds_detail(generator, codes):
+    renderer = OpenVINORenderer(generator, 3)
+    feature = generator.prefix(codes[:1], 3)
+    detail = 0.05 * torch.randn(1, 512, 64, 64, generator=torch.Generator().manual_seed(0))
+    features = generator.prefix(codes[:1], DETAIL_LEVEL, feature, 3)
+    expected = generator.suffix(features + detail, codes[:1], DETAIL_LEVEL)
+    assert (renderer(feature, codes[:1], detail) - expected).abs().max() < 1e-3
+    assert (renderer(feature, codes[:1]) - expected).abs().max() > 0.01
 
 
 def test_threads_may_render_at_the_same_time(generator, codes):

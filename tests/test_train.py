@@ -101,7 +101,8 @@ def test_a_damaged_picture_is_named_with_its_shard(damage, tmp_path):
 
 
 def test_training_goes_on_from_exported_weights(generator):
-    trainer = Trainer(Faces(np.zeros((1, 1, 1, 3), np.uint8), ["a"]), Settings(1.0), generator, PreviewHead.load())
+    nobody = Faces(np.zeros((1, 1, 1, 3), np.uint8), ["a"])
+    trainer = Trainer(nobody, Settings(1.0, detail=True), generator, PreviewHead.load())
     shipped = hsc.Codec.load().networks.state_dict()
     trainer.load(weights.shipped("codec").parent)
     found = trainer.networks.state_dict()
@@ -302,9 +303,11 @@ def test_gaussian_tables_match_their_scales():
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """Of the shipped networks and a rate model that has learned nothing."""
+    """Of the shipped networks without detail, and a rate model that has learned nothing."""
+    networks = hsc.Codec.load().networks
+    networks.detail, networks.detail_context = None, None
     torch.manual_seed(0)
-    model = torch.nn.ModuleDict({"networks": hsc.Codec.load().networks, "rate": RateModel()})
+    model = torch.nn.ModuleDict({"networks": networks, "rate": RateModel()})
     path = tmp_path_factory.mktemp("checkpoint") / "codec.safetensors"
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
     return path

@@ -22,13 +22,16 @@ HALF_WIDTH = 1500
 """Farthest bin from the mode that a semantic table may have."""
 
 
-def export(checkpoint: Path, folder: Path, model_id: int = codec.MODEL_ID) -> list[Path]:
+def export(checkpoint: Path, folder: Path, model_id: int | None = None) -> list[Path]:
     """Write ``encoder.safetensors`` (GIE, updater) and ``codec.safetensors`` (all else) from a training checkpoint.
+
+    Where it has networks of detail, those alone are written, as ``detail.safetensors``: they were trained for weights
+    that did not change.
 
     Args:
         checkpoint: of the training program, with its rate model.
         folder: made if missing.
-        model_id: kept in the metadata of both files: it says which files these weights read.
+        model_id: kept in the metadata: it says which files these weights read; by default the present model's.
 
     Raises:
         WeightsError: the checkpoint is missing, damaged or something else.
@@ -48,24 +51,38 @@ def export(checkpoint: Path, folder: Path, model_id: int = codec.MODEL_ID) -> li
             for name, value in networks.state_dict().items()}
     networks.load_state_dict({name: value.float() if value.is_floating_point() else value
                               for name, value in half.items()})
+    if networks.detail is None:
+        files, own = _coarser(networks, half, model["rate"]), codec.MODEL_ID
+    else:
+        files, own = {"detail": _detail(half)}, codec.DETAILED_MODEL_ID
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, tensors in files.items():
+        paths.append(folder / f"{name}.safetensors")
+        tensors = {key: value.contiguous() for key, value in tensors.items()}
+        try:
+            save_file(tensors, paths[-1], {"model_id": str(own if model_id is None else model_id)})
+        except SafetensorError as error:
+            raise HSCError(f"{paths[-1]} cannot be written: {error}.") from error
+    return paths
+
+
+def _coarser(networks: HSCNetworks, half: dict[str, Tensor], rate: RateModel) -> dict[str, dict[str, Tensor]]:
     encoder = {name: value for name, value in half.items() if name.startswith(("gie.", "updater."))}
     shipped = {name: value for name, value in half.items() if name not in encoder}
-    for name, tables in (("semantic", semantic_tables(networks, model["rate"])),
-                         ("gaussian", gaussian_tables())):
+    for name, tables in (("semantic", semantic_tables(networks, rate)), ("gaussian", gaussian_tables())):
         cdf, lengths, offsets = (part.to(torch.int32) for part in tables)
         # Rows end to end instead of padded to the longest.
         rows = torch.arange(cdf.shape[1])[None] < lengths[:, None]
         shipped |= {f"tables.{name}.cdf": cdf[rows], f"tables.{name}.lengths": lengths,
                     f"tables.{name}.offsets": offsets}
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / "encoder.safetensors", folder / "codec.safetensors"]
-    for path, tensors in zip(paths, (weights.pack(encoder), shipped)):
-        tensors = {name: value.contiguous() for name, value in tensors.items()}
-        try:
-            save_file(tensors, path, {"model_id": str(model_id)})
-        except SafetensorError as error:
-            raise HSCError(f"{path} cannot be written: {error}.") from error
-    return paths
+    return {"encoder": weights.pack(encoder), "codec": shipped}
+
+
+def _detail(half: dict[str, Tensor]) -> dict[str, Tensor]:
+    encoder = ("detail.see_", "detail.analysis")
+    own = {name: value for name, value in half.items() if name.startswith(("detail.", "detail_context."))}
+    return own | weights.pack({name: value for name, value in own.items() if name.startswith(encoder)})
 
 
 def gaussian_tables() -> tuple[Tensor, Tensor, Tensor]:

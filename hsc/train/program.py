@@ -11,6 +11,8 @@ Stages, in order:
     Everything, with rate: random quality for every picture, random truncation of the slices, judged as pictures.
 ``entropy``
     Transforms fixed; the entropy models alone are fitted to quantised latents, which costs almost nothing.
+``detail``
+    Everything else fixed; what longer files say beyond F, see :mod:`hsc.train.detail`.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from hsc.errors import HSCError
 from hsc.generator import LATENT, LAYERS, Generator
 from hsc.preview import PreviewHead
 from hsc.refine import LEARNED, TEXTURE_WEIGHT
+from hsc.train import detail
 from hsc.train.data import VALIDATION, load_faces
 from hsc.train.start import start_transforms
 from hsc.train.trainer import Settings, Trainer
@@ -256,7 +259,7 @@ def _save_half(network: nn.Module, path: Path) -> None:
     save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, path)
 
 
-STAGES = {"inversion": inversion, "semantics": semantics, "codec": codec, "entropy": entropy}
+STAGES = {"inversion": inversion, "semantics": semantics, "codec": codec, "entropy": entropy, "detail": detail.detail}
 
 
 def run(
@@ -281,6 +284,7 @@ def run(
         raise HSCError(f"{VALIDATION} faces are held out; with {len(faces.names)}, too few are left to train on.")
     if stage == "inversion" and not settings.synthetic:
         raise HSCError("The stage inversion needs synthetic faces.")
+    settings.detail = stage == "detail"
     trainer = Trainer(faces, settings, generator, PreviewHead.load())
     if checkpoint:
         trainer.load(checkpoint)

@@ -46,6 +46,8 @@ class Settings:
     """Photos of a batch that are judged at 512 px too, through a window."""
     levels: int = 2
     """Levels of F."""
+    detail: bool = False
+    """Whether there are networks of detail."""
     learning_rate: float = 8e-4
     seed: int = 0
     rate_weight: float = refine.RATE_WEIGHT
@@ -111,7 +113,7 @@ class Trainer:
         self.generator.requires_grad_(False).to(settings.precision)
         self.preview = preview.to(device, settings.precision)
         self.loss = PictureLoss(settings.precision).to(device)
-        self.model = nn.ModuleDict({"networks": HSCNetworks(settings.levels), "rate": RateModel()}).to(device)
+        self.model = nn.ModuleDict({"networks": HSCNetworks(settings.levels, settings.detail), "rate": RateModel()}).to(device)
         self.remember()
         self._begin(seen=0)
 
@@ -135,7 +137,7 @@ class Trainer:
         return self.exact_generator.input.device
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint, or from a folder of exported weights; a level or updater that they lack is new.
+        """Continue from a checkpoint, or from a folder of exported weights; a level, updater or detail they lack is new.
 
         The density of S, which exported weights lack, is fitted to their frequency tables.
 
@@ -145,6 +147,8 @@ class Trainer:
         """
         if path.is_dir():
             exported = read(path / "encoder.safetensors") | read(path / "codec.safetensors")
+            if self.networks.detail is not None and (path / "detail.safetensors").exists():
+                exported |= read(path / "detail.safetensors")
             tables = {name[len("tables."):]: exported.pop(name) for name in list(exported)
                       if name.startswith("tables.")}
             state = {f"networks.{name}": value for name, value in exported.items()}

@@ -53,8 +53,8 @@ def test_every_byte_has_a_cell_and_missing_ones_are_faint() -> None:
 
 def test_the_colours_of_the_bytes_are_explained() -> None:
     text = cards.byte_map(bytes(100), semantics(40, 98), 100)
-    assert all(kind in text for kind in ("header", "meaning S", "detail F", "finer detail F"))
-    assert all(f"background:{plots.layer_colour(index)}" in text for index in (0, 1, 2, 10))
+    assert all(kind in text for kind in ("header", "meaning S", "features F", "finer features F", "detail D"))
+    assert all(f"background:{plots.layer_colour(index)}" in text for index in (0, 1, 2, 10, 14))
 
 
 @pytest.mark.parametrize("size", [1, 5, 10, 12])

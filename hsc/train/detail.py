@@ -1,0 +1,289 @@
+"""Stage ``detail``: the networks of :mod:`hsc.detail` alone, on parts of pictures whose S and F are coded already.
+
+What is frozen is computed once for some faces; after that a step sees parts of eight of them, which costs little, since
+all that it needs are features of a part and the generator's last blocks.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hsc import soft
+from hsc.detail import MARGIN, SIDE, distortion
+from hsc.model import DETAIL_LEVEL
+from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
+from hsc.networks.detail import SCALE
+from hsc.train.start import principal_components
+from hsc.train.trainer import Batch, Trainer
+
+PART = 24
+"""Side of the parts, in features at 64x64, even."""
+PHOTOS, GENERATED = 6, 2
+"""Faces of a step, or as many as there are."""
+EDGE = MARGIN + 1
+"""Features around the part of a part that is judged: those that the generator needs, and one for the networks."""
+QUALITY = 0.35
+"""The lowest that is trained for."""
+PASSES = 2
+"""Learned steps of refinement that faces have been through; a third would not change what is learned here."""
+RATE_FACTOR = 0.25
+"""Share of the codec stage's weight of a byte: detail is to be had where that alone would end."""
+STEP = 0.007
+"""Of descent, relative to the features, that lowers LPIPS most; where the networks start from."""
+SOME = 0.15
+"""Chance that only the first slice is received."""
+AGAIN = 0.8
+"""Chance that what was found is looked at again, as the encoder does."""
+SPREAD = 0.2
+"""Width of the range of qualities of detail beside one of F."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """What is frozen of some faces.
+
+    Attributes:
+        quality: of S and F, ``(N, 1)``.
+        semantics: quantised coefficients of S, ``(N, 768)``.
+        coarser: quantised coefficients of the finest F, ``(N, C, 16, 16)``.
+        codes: S^, ``(N, 16, 512)``.
+        feature: the finest F^, ``(N, 512, 32, 32)`` in reduced precision.
+        pictures: uint8 ``(3, 512, 512)`` of photos, ``(3, 1024, 1024)`` of generated faces.
+    """
+
+    quality: Tensor
+    semantics: Tensor
+    coarser: Tensor
+    codes: Tensor
+    feature: Tensor
+    pictures: list[Tensor]
+
+
+def training_batches(trainer: Trainer, seconds: float) -> Iterator[Batch]:
+    """Of faces with detail of their own, while time allows, at least one."""
+    settings, deadline = trainer.settings, time.monotonic() + seconds
+    while True:
+        yield trainer.batch(settings.batch, settings.batch, settings.synthetic)
+        if time.monotonic() > deadline:
+            return
+
+
+def held_out_batches(trainer: Trainer, limit: int = 24) -> Iterator[Batch]:
+    """Of held-out photos that have 512 px."""
+    faces = trainer.faces
+    held = np.intersect1d(faces.held_out, faces.detailed)[:limit]
+    for part in np.array_split(held, -(-len(held) // 4)) if len(held) else ():
+        yield Batch.of_photos(faces.batch(part).to(trainer.device), faces.detail(part).to(trainer.device))
+
+
+@torch.no_grad()
+def collect(trainer: Trainer, batches: Iterable[Batch]) -> Faces:
+    """Code those faces of some batches that have detail, at random qualities."""
+    networks, settings = trainer.networks, trainer.settings
+    columns: list[list[Tensor]] = [[] for _ in range(5)]
+    pictures: list[Tensor] = []
+    for batch in batches:
+        fine = Batch(batch.pictures[:batch.fine], batch.large, batch.details)
+        quality = torch.empty(batch.fine, 1).uniform_(QUALITY, 1, generator=trainer.random).to(trainer.device)
+        count = torch.full((batch.fine,), networks.layers - 1, device=trainer.device)
+        target = trainer.loss.target(fine.pictures)
+        found = trainer.invert(fine.pictures)
+        semantics, encoders = trainer.refined(target, fine, *found, quality, count, PASSES)
+        coded = soft.quantise(networks, trainer.prefix, semantics, encoders, quality)
+        width = networks.scn.step(quality)
+        semantics, coarser = (semantics / width).round() * width, None
+        for fcn, sce, latents in zip(networks.fcn, networks.sce, coded.latents[1:]):
+            context = sce.start(semantics, quality, coarser)
+            coarser, _ = soft.code_slices(fcn, sce, latents, context, fcn.step.log2(quality)[:, :, None, None])
+        values = quality, semantics, coarser, coded.codes, coded.features[-1].to(settings.precision)
+        for column, value in zip(columns, values):
+            column.append(value)
+        pictures += [((picture + 1) * 127.5).round().byte().cpu() for part in (fine.large, fine.details)
+                     for picture in part]
+    print(f"detail: {len(pictures)} faces coded", flush=True)
+    return Faces(*(torch.cat(column) for column in columns), pictures)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The same part of some faces.
+
+    Attributes:
+        chosen: their indexes ``(B,)``.
+        place: row and column of the first feature at 64x64.
+        codes: S^.
+        base: features ``(B, 512, PART, PART)``.
+        halves: the pictures at 512 px.
+        large: at 1024 px, of those that have as much, which come first.
+    """
+
+    chosen: Tensor
+    place: tuple[int, int]
+    codes: Tensor
+    base: Tensor
+    halves: Tensor
+    large: Tensor
+
+
+class Stage:
+    """Losses and gradients of parts of faces."""
+
+    def __init__(self, trainer: Trainer, faces: Faces) -> None:
+        self.trainer, self.faces = trainer, faces
+        large = torch.tensor([picture.shape[-1] > 512 for picture in faces.pictures])
+        self.large, self.photos = large.nonzero()[:, 0], (~large).nonzero()[:, 0]
+
+    def parts(self, large: int = GENERATED, photos: int = PHOTOS) -> Parts:
+        """Of random faces, at a random place."""
+        trainer, faces = self.trainer, self.faces
+        picks = [known[torch.randperm(len(known), generator=trainer.random)[:count]]
+                 for known, count in ((self.large, large), (self.photos, photos))]
+        chosen = torch.cat(picks)
+        row, column = (2 * torch.randint(0, (SIDE - PART) // 2 + 1, (2,), generator=trainer.random)).tolist()
+        codes = faces.codes[chosen]
+        with torch.no_grad():
+            base = trainer.prefix(codes, DETAIL_LEVEL, faces.feature[chosen], trainer.networks.levels[-1])
+
+        def cut(index: int) -> Tensor:
+            picture = faces.pictures[index]
+            scale = picture.shape[-1] // SIDE
+            rows, columns = (slice(scale * first, scale * (first + PART)) for first in (row, column))
+            return picture[:, rows, columns].to(trainer.device).float() / 127.5 - 1
+
+        full = [cut(index) for index in picks[0].tolist()]
+        halves = [F.avg_pool2d(picture, 2) for picture in full] + [cut(index) for index in picks[1].tolist()]
+        nothing = base.new_empty(0, 3, 16 * PART, 16 * PART)
+        return Parts(chosen, (row, column), codes, base[:, :, row:row + PART, column:column + PART],
+                     torch.stack(halves), torch.stack(full) if full else nothing)
+
+    def distortion(self, parts: Parts, features: Tensor, edge: int = EDGE) -> Tensor:
+        """Of what features ``(B, 512, PART, PART)`` show, ``edge`` of them from the border: ``(B,)``.
+
+        Photos are judged at 512 px alone: enlarged ones would teach a blur.
+        """
+        outer, inner = edge - MARGIN, slice(edge, PART - edge)
+        own = slice(outer, PART - outer)
+        place = tuple(first + outer for first in parts.place)
+        kind = self.trainer.settings.precision
+        made = self.trainer.generator.suffix(features[:, :, own, own].to(kind), parts.codes.to(kind), DETAIL_LEVEL, place)
+        made = made[:, :, 16 * MARGIN:-16 * MARGIN, 16 * MARGIN:-16 * MARGIN].float()
+        lpips, count = self.trainer.loss.lpips_only, len(parts.large)
+
+        def cut(picture: Tensor) -> Tensor:
+            scale = picture.shape[-1] // PART
+            side = slice(scale * inner.start, scale * inner.stop)
+            return picture[:, :, side, side]
+
+        judged = (made[:count], parts.large), (made[count:], parts.halves[count:])
+        return torch.cat([distortion(lpips, part, cut(photos)) for part, photos in judged if len(part)])
+
+    @torch.enable_grad()
+    def gradient(self, parts: Parts, features: Tensor) -> tuple[Tensor, Tensor]:
+        """As :func:`hsc.detail.gradient` has it of whole pictures; and the distortion."""
+        leaf = features.detach().requires_grad_(True)
+        loss = self.distortion(parts, leaf, MARGIN)
+        found, = torch.autograd.grad(loss.sum(), leaf)
+        return found * (PART - 2 * MARGIN) ** 2, loss.detach()
+
+
+@torch.no_grad()
+def start(trainer: Trainer, stage: Stage, batches: int = 24) -> None:
+    """Set the linear transforms to the principal components of what pictures ask for."""
+    network = trainer.networks.detail
+    rows = []
+    for _ in range(batches):
+        parts = stage.parts()
+        gradient, _ = stage.gradient(parts, parts.base)
+        inner = gradient[:, :, 4:-4, 4:-4]
+        rows.append(F.unfold(inner, 2, stride=2).transpose(1, 2).flatten(0, 1))
+    rows = torch.cat(rows)
+    size = rows.square().mean().sqrt()
+    basis, deviation = principal_components(rows / size, network.latent)
+    unit = float(deviation.square().mean().sqrt())
+    shape = network.analysis.weight.shape
+    network.analysis.weight.copy_(-(basis.T / (size * unit)).reshape(shape))
+    network.analysis.bias.zero_()
+    network.synthesis.weight.copy_((basis.T * unit * STEP / SCALE).reshape(shape))
+    network.synthesis.bias.zero_()
+    network.see_gradient.weight.div_(size * unit)
+    print(f"detail: gradients of {float(size):.4f}, deviations of what is asked for "
+          f"{[round(float(x) / unit, 2) for x in deviation[[0, 7, 15, -1]]]}", flush=True)
+
+
+def detail(trainer: Trainer, out: Path) -> None:
+    """Stage ``detail``."""
+    networks, settings = trainer.networks, trainer.settings
+    network, context = networks.detail, networks.detail_context
+    if settings.synthetic:
+        trainer.generated  # made before the time begins
+    whole = settings.minutes
+    stage = Stage(trainer, collect(trainer, training_batches(trainer, 60 * whole * 0.2)))
+    settings.minutes = whole * 0.8
+    if not network.synthesis_correction[-1].weight.any():
+        start(trainer, stage)
+        trainer.remember()
+    trainer.run(partial(terms, stage), _parameters(network, context, settings.learning_rate), out, "detail")
+    validate(trainer)
+
+
+def terms(stage: Stage) -> dict[str, Tensor]:
+    """Of the loss, for a random part of some faces."""
+    trainer, faces = stage.trainer, stage.faces
+    network, context = trainer.networks.detail, trainer.networks.detail_context
+    parts = stage.parts()
+    chosen, n = parts.chosen, len(parts.chosen)
+    trainer.seen += n
+    # As hsc.entropy.detail_quality has it, and about that.
+    spread = SPREAD * (torch.rand(n, 1, generator=trainer.random).to(trainer.device) - 0.5)
+    quality = (2 * faces.quality[chosen] - 0.72 + spread).clamp(0.01, 1)
+    log2_step = network.step.log2(quality)[:, :, None, None]
+    rows, columns = (slice(first // 2, (first + PART) // 2) for first in parts.place)
+    prediction = context.start(faces.semantics[chosen], quality, faces.coarser[chosen])[:, :, rows, columns]
+    count = torch.where(torch.rand(n, generator=trainer.random) < SOME, 1, network.slices).to(trainer.device)
+    gradient, before = stage.gradient(parts, parts.base)
+    wanted = network.encode(parts.halves, gradient, parts.base)
+    if torch.rand((), generator=trainer.random) < AGAIN:
+        with torch.no_grad():
+            coefficients, _ = soft.code_slices(network, context, wanted, prediction, log2_step)
+            features = network.decode(coefficients, parts.base)
+        gradient, _ = stage.gradient(parts, features)
+        wanted = wanted + network.encode(parts.halves, gradient, features)
+    coefficients, bits = soft.code_slices(
+        network, context, wanted, prediction, log2_step, count, True, trainer.rate.slice_bits
+    )
+    after = stage.distortion(parts, network.decode(coefficients, parts.base))
+    received = torch.arange(len(bits), device=trainer.device) < count[:, None]
+    size = (torch.stack(bits, 1) * received).sum(1) / 8 * (SIDE / PART) ** 2
+    weight = RATE_FACTOR * trainer.settings.rate_weight * torch.exp2(-trainer.settings.rate_span * quality[:, 0])
+    return {"before": before.mean(), "after": after.mean(), "bytes": size.mean(),
+            "loss": (after + weight * size).mean()}
+
+
+@torch.no_grad()
+def validate(trainer: Trainer, repeats: int = 8) -> None:
+    """Print means over parts of held-out photos: the distortion before and after detail, and bytes of whole pictures."""
+    batches = list(held_out_batches(trainer))
+    if batches:
+        stage = Stage(trainer, collect(trainer, batches))
+        rows = [terms(stage) for _ in range(repeats)]
+        print(json.dumps({key: float(torch.stack([row[key] for row in rows]).mean()) for key in rows[0]}), flush=True)
+
+
+def _parameters(
+    network: DetailCompressionNetwork, context: SemanticContextEncoder, rate: float
+) -> list[dict[str, list[nn.Parameter] | float]]:
+    """The entropy model follows moving coefficients, so it learns faster than the transforms."""
+    quick = [*context.parameters(), *network.step.parameters()]
+    known = {id(p) for p in quick}
+    slow = [p for p in network.parameters() if id(p) not in known]
+    return [{"params": slow, "lr": rate}, {"params": quick, "lr": 3 * rate}]

@@ -1,0 +1,158 @@
+"""Detail: what longer files say beyond F, from the gradient to the picture, and its training."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import save_file
+
+import hsc
+from hsc import detail, images, weights
+from hsc.bitstream import BitstreamReader
+from hsc.codec import DETAIL_BYTES, DETAILED_MODEL_ID, LOOKS, MODEL_ID
+from hsc.entropy import detail_quality
+from hsc.generator import sample_codes
+from hsc.model import DETAIL_LEVEL, FIRST_LEVEL
+from hsc.preview import PreviewHead
+from hsc.train import detail as stage
+from hsc.train.data import VALIDATION, Faces
+from hsc.train.export import export
+from hsc.train.rate import RateModel
+from hsc.train.trainer import Settings, Trainer
+
+
+@pytest.fixture(scope="module")
+def codec() -> hsc.Codec:
+    return hsc.Codec.load()
+
+
+@pytest.fixture(scope="module")
+def face(codec) -> Image.Image:
+    """A synthetic face, a little turned, so that it is not one of the generator's."""
+    codes = sample_codes(codec.generator, 1, torch.Generator().manual_seed(5), mixing=0)
+    return codec.render(codec.semantics(codes)).rotate(3, Image.Resampling.BICUBIC, expand=False)
+
+
+@pytest.fixture(scope="module")
+def long(codec, face) -> bytes:
+    return codec.encode(face, max_bytes=3000)
+
+
+def test_long_files_have_detail_and_short_ones_none(codec, face, long):
+    semantics = codec.parse(long)
+    assert [layer.name for layer in semantics.layers[-3:]] == ["F12", "D1", "D2"]
+    assert BitstreamReader(long).model_id == DETAILED_MODEL_ID and len(long) <= 3000
+    short = codec.encode(face, max_bytes=DETAIL_BYTES - 1)
+    assert BitstreamReader(short).model_id == MODEL_ID and codec.parse(short).detail is None
+
+
+def test_each_slice_of_detail_brings_the_picture_nearer(codec, face, long):
+    original, ends = images.to_tensor(face), [layer.end for layer in codec.parse(long).layers[-3:]]
+    distances = [float(codec.lpips(images.to_tensor(codec.decode(long[:end])), original)) for end in ends]
+    assert distances[0] > distances[1] > distances[2] and distances[2] < 0.95 * distances[0]
+
+
+def test_detail_by_quality_too(codec, face):
+    with_detail, without = (codec.parse(codec.encode(face, quality=120, refine=steps)) for steps in (1, 0))
+    assert with_detail.detail.shape == (1, 512, 64, 64) and without.detail is None
+    assert [layer.name for layer in without.layers][-1] == "F12"
+
+
+def test_progress_counts_looks(codec, face):
+    seen = []
+    codec.encode(face, max_bytes=DETAIL_BYTES, refine=1, progress=lambda *report: seen.append(report))
+    assert seen == [(index, 1 + LOOKS) for index in range(1, 2 + LOOKS)]
+
+
+def test_quality_of_detail_never_falls():
+    found = [detail_quality(quality) for quality in range(256)]
+    assert found == sorted(found) and found[0] > 0 and found[-1] == 255
+
+
+def test_detail_gives_way_to_an_edit(codec, long):
+    semantics = codec.parse(long)
+    moved = codec.edit(semantics, {"eyeglasses": 1.0})
+    size = [part.detail.square().mean(1)[0] for part in (semantics, moved)]
+    kept = size[1].sum() / size[0].sum()
+    assert (size[1] <= size[0] + 1e-9).all() and 0.1 < kept < 0.95
+    eyes = (slice(24, 36), slice(16, 48))
+    assert size[1][eyes].sum() / size[0][eyes].sum() < 0.7 * kept
+
+
+def test_previews_show_detail(codec, long):
+    semantics = codec.parse(long)
+    pictures = [np.asarray(codec.render_preview(part), np.int16) for part in (semantics, replace(semantics, detail=None))]
+    assert np.abs(pictures[0] - pictures[1]).mean() > 0.2
+
+
+def few_faces() -> Faces:
+    """Noise in the shape of faces; two of them with more detail, in training."""
+    random = np.random.default_rng(0)
+    count = VALIDATION + 8
+    faces = Faces(random.integers(0, 255, (count, 256, 256, 3), np.uint8), [str(i) for i in range(count)],
+                  random.integers(0, 255, (2, 512, 512, 3), np.uint8))
+    faces.detailed = faces.training[:2]
+    return faces
+
+
+@pytest.mark.parametrize("generated", [0, 1])
+def test_one_step_of_the_detail_stage_moves_detail_alone(generated, codec, tmp_path, monkeypatch):
+    """From nothing: what pictures ask for is found, and then learned."""
+    torch.manual_seed(0)
+    monkeypatch.setattr("hsc.train.trainer.GENERATED", 2)
+    monkeypatch.setattr("hsc.train.trainer.cache_dir", lambda: tmp_path)
+    settings = Settings(0.02, batch=2, synthetic=generated, detail=True)
+    trainer = Trainer(few_faces(), settings, codec.generator, PreviewHead.load())
+    for name in ("encoder", "codec"):
+        shutil.copy(weights.shipped(name), tmp_path)
+    trainer.load(tmp_path)
+    before = {name: value.clone() for name, value in trainer.networks.state_dict().items()}
+    stage.detail(trainer, tmp_path)
+    after = trainer.networks.state_dict()
+    moved = {name.split(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}
+    assert moved == {"detail", "detail_context"}
+    assert after["detail.synthesis_correction.3.weight"].any() and after["detail.analysis_correction.6.weight"].any()
+
+
+def test_parts_of_pictures_ask_for_what_whole_ones_do(codec, tmp_path, monkeypatch):
+    """Away from the border of a part, its gradient is the picture's, in which other parts change little."""
+    generator = codec.generator
+    codes = sample_codes(generator, 1, torch.Generator().manual_seed(3), mixing=0)
+    photo = codec.render(codec.semantics(codes)).rotate(1)
+    target = images.to_tensor(photo, 1024)
+    trainer = Trainer(few_faces(), Settings(0.02, precision=torch.float32, detail=True), generator, PreviewHead.load())
+    monkeypatch.setattr(type(codec), "looking_glass", (codec.generator, codec.preview))
+    feature = generator.prefix(codes, FIRST_LEVEL + 1)
+    base = generator.prefix(codes, DETAIL_LEVEL, feature, FIRST_LEVEL + 1)
+    whole = detail.gradient(codec, target, codes, base)
+    nothing = torch.zeros(1, 1)
+    faces = stage.Faces(nothing, nothing, nothing, codes, feature, [((target[0] + 1) * 127.5).round().byte()])
+    parts = stage.Stage(trainer, faces).parts()
+    found, _ = stage.Stage(trainer, faces).gradient(parts, parts.base)
+    row, column = parts.place
+    expected = whole[:, :, row:row + stage.PART, column:column + stage.PART]
+    inner = (slice(None), slice(None), slice(5, -5), slice(5, -5))
+    similar = F.cosine_similarity(found[inner].flatten(), expected[inner].flatten(), 0)
+    ratio = found[inner].norm() / expected[inner].norm()
+    assert similar > 0.9 and 0.8 < ratio < 1.25
+
+
+def test_detail_is_exported_by_itself(codec, tmp_path):
+    model = torch.nn.ModuleDict({"networks": codec.networks, "rate": RateModel()})
+    checkpoint = tmp_path / "detail.safetensors"
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, checkpoint)
+    assert [path.name for path in export(checkpoint, tmp_path / "own")] == ["detail.safetensors"]
+    path = tmp_path / "own" / "detail.safetensors"
+    found, shipped = weights.read(path), weights.read(weights.shipped("detail"))
+    weights.check_model(path, DETAILED_MODEL_ID)
+    assert found.keys() == shipped.keys()
+    assert all(torch.allclose(found[name].float(), shipped[name].float(), atol=1e-2) for name in found)
+    for name in ("encoder", "codec"):
+        shutil.copy(weights.shipped(name), tmp_path / "own")
+    assert hsc.Codec.load(tmp_path / "own").networks.detail_layers == 2
