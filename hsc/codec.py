@@ -131,7 +131,7 @@ class Latents:
 
 @dataclass(frozen=True, eq=False)
 class _Coded:
-    """Symbols of a photo at one quality, layer by layer, with the tables that code them; and what a decoder then has."""
+    """Symbols of a photo at one quality, layer by layer, with their tables; and what a decoder then has."""
 
     symbols: list[np.ndarray]
     indexes: list[np.ndarray]

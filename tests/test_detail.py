@@ -87,7 +87,8 @@ def test_detail_gives_way_to_an_edit(codec, long):
 
 def test_previews_show_detail(codec, long):
     semantics = codec.parse(long)
-    pictures = [np.asarray(codec.render_preview(part), np.int16) for part in (semantics, replace(semantics, detail=None))]
+    both = semantics, replace(semantics, detail=None)
+    pictures = [np.asarray(codec.render_preview(part), np.int16) for part in both]
     assert np.abs(pictures[0] - pictures[1]).mean() > 0.2
 
 
@@ -121,7 +122,7 @@ def test_one_step_of_the_detail_stage_moves_detail_alone(generated, codec, tmp_p
 
 
 def test_parts_of_pictures_ask_for_what_whole_ones_do(codec, tmp_path, monkeypatch):
-    """Away from the border of a part, its gradient is the picture's, in which other parts change little."""
+    """Away from the border of a part, its gradient is the picture's, in whose other parts matter little."""
     generator = codec.generator
     codes = sample_codes(generator, 1, torch.Generator().manual_seed(3), mixing=0)
     photo = codec.render(codec.semantics(codes)).rotate(1)
@@ -133,14 +134,13 @@ def test_parts_of_pictures_ask_for_what_whole_ones_do(codec, tmp_path, monkeypat
     whole = detail.gradient(codec, target, codes, base)
     nothing = torch.zeros(1, 1)
     faces = stage.Faces(nothing, nothing, nothing, codes, feature, [((target[0] + 1) * 127.5).round().byte()])
-    parts = stage.Stage(trainer, faces).parts()
+    parts = stage.Stage(trainer, faces).parts(place=(28, 18))
     found, _ = stage.Stage(trainer, faces).gradient(parts, parts.base)
-    row, column = parts.place
-    expected = whole[:, :, row:row + stage.PART, column:column + stage.PART]
-    inner = (slice(None), slice(None), slice(5, -5), slice(5, -5))
+    expected = whole[:, :, 28:28 + stage.PART, 18:18 + stage.PART]
+    inner = (slice(None), slice(None), slice(7, -7), slice(7, -7))
     similar = F.cosine_similarity(found[inner].flatten(), expected[inner].flatten(), 0)
     ratio = found[inner].norm() / expected[inner].norm()
-    assert similar > 0.9 and 0.8 < ratio < 1.25
+    assert similar > 0.95 and 0.9 < ratio < 1.1
 
 
 def test_detail_is_exported_by_itself(codec, tmp_path):

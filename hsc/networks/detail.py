@@ -1,7 +1,7 @@
 """Detail compression network: what a picture shows and 32x32 features do not <-> symbols at 32x32.
 
-No inversion encoder says what the features at 64x64 should be. So this level has no residual of features to code: it
-sees the picture at 512 px beside what the decoder has so far, and says what to change. Trained on pictures alone.
+No inversion encoder says what the features at 64x64 should be, so there is no residual of theirs to be coded. What is
+coded is their gradient: where the restoration would be nearer to the picture. See :mod:`hsc.detail`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Block(nn.Module):
 
 
 class DetailCompressionNetwork(nn.Module):
-    """Picture and features ``(B, 512, 64, 64)`` to coefficients ``(B, latent, 32, 32)``, and those to other features.
+    """A linear 2x2 transform of the gradient, plus a learned correction on both sides, as FCN has it.
 
     Fully convolutional: it can be trained on parts of pictures.
 
@@ -63,7 +63,7 @@ class DetailCompressionNetwork(nn.Module):
             nn.LeakyReLU(0.2), nn.Conv2d(width, width, 3, 1, 1),
             nn.LeakyReLU(0.2), nn.Conv2d(width, channels, 1),
         )
-        self.step = QuantisationStep(latent, 2.0, -2.0)
+        self.step = QuantisationStep(latent, 3.5, -1.0)
         for last in (self.analysis_correction[-1], self.synthesis_correction[-1]):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)

@@ -143,13 +143,16 @@ class Stage:
         large = torch.tensor([picture.shape[-1] > 512 for picture in faces.pictures])
         self.large, self.photos = large.nonzero()[:, 0], (~large).nonzero()[:, 0]
 
-    def parts(self, large: int = GENERATED, photos: int = PHOTOS) -> Parts:
-        """Of random faces, at a random place."""
+    def parts(
+        self, large: int = GENERATED, photos: int = PHOTOS, place: tuple[int, int] | None = None
+    ) -> Parts:
+        """Of random faces, at a place, even, or a random one."""
         trainer, faces = self.trainer, self.faces
         picks = [known[torch.randperm(len(known), generator=trainer.random)[:count]]
                  for known, count in ((self.large, large), (self.photos, photos))]
         chosen = torch.cat(picks)
-        row, column = (2 * torch.randint(0, (SIDE - PART) // 2 + 1, (2,), generator=trainer.random)).tolist()
+        places = (SIDE - PART) // 2 + 1
+        row, column = place or (2 * torch.randint(0, places, (2,), generator=trainer.random)).tolist()
         codes = faces.codes[chosen]
         with torch.no_grad():
             base = trainer.prefix(codes, DETAIL_LEVEL, faces.feature[chosen], trainer.networks.levels[-1])
@@ -175,7 +178,8 @@ class Stage:
         own = slice(outer, PART - outer)
         place = tuple(first + outer for first in parts.place)
         kind = self.trainer.settings.precision
-        made = self.trainer.generator.suffix(features[:, :, own, own].to(kind), parts.codes.to(kind), DETAIL_LEVEL, place)
+        codes = parts.codes.to(kind)
+        made = self.trainer.generator.suffix(features[:, :, own, own].to(kind), codes, DETAIL_LEVEL, place)
         made = made[:, :, 16 * MARGIN:-16 * MARGIN, 16 * MARGIN:-16 * MARGIN].float()
         lpips, count = self.trainer.loss.lpips_only, len(parts.large)
 
@@ -271,7 +275,7 @@ def terms(stage: Stage) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def validate(trainer: Trainer, repeats: int = 8) -> None:
-    """Print means over parts of held-out photos: the distortion before and after detail, and bytes of whole pictures."""
+    """Print means over parts of held-out photos: the distortion before and after detail, and bytes of a whole one."""
     batches = list(held_out_batches(trainer))
     if batches:
         stage = Stage(trainer, collect(trainer, batches))
@@ -282,8 +286,9 @@ def validate(trainer: Trainer, repeats: int = 8) -> None:
 def _parameters(
     network: DetailCompressionNetwork, context: SemanticContextEncoder, rate: float
 ) -> list[dict[str, list[nn.Parameter] | float]]:
-    """The entropy model follows moving coefficients, so it learns faster than the transforms."""
-    quick = [*context.parameters(), *network.step.parameters()]
-    known = {id(p) for p in quick}
-    slow = [p for p in network.parameters() if id(p) not in known]
-    return [{"params": slow, "lr": rate}, {"params": quick, "lr": 3 * rate}]
+    """The entropy model follows moving coefficients, so it learns faster than the transforms; steps are few and lag."""
+    steps = list(network.step.parameters())
+    known = {id(p) for p in steps}
+    transforms = [p for p in network.parameters() if id(p) not in known]
+    groups = (transforms, 1), (list(context.parameters()), 3), (steps, 10)
+    return [{"params": params, "lr": factor * rate} for params, factor in groups]

@@ -113,7 +113,8 @@ class Trainer:
         self.generator.requires_grad_(False).to(settings.precision)
         self.preview = preview.to(device, settings.precision)
         self.loss = PictureLoss(settings.precision).to(device)
-        self.model = nn.ModuleDict({"networks": HSCNetworks(settings.levels, settings.detail), "rate": RateModel()}).to(device)
+        networks = HSCNetworks(settings.levels, settings.detail)
+        self.model = nn.ModuleDict({"networks": networks, "rate": RateModel()}).to(device)
         self.remember()
         self._begin(seen=0)
 
@@ -137,7 +138,7 @@ class Trainer:
         return self.exact_generator.input.device
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint, or from a folder of exported weights; a level, updater or detail they lack is new.
+        """Continue from a checkpoint or a folder of exported weights; a level, updater or detail that they lack is new.
 
         The density of S, which exported weights lack, is fitted to their frequency tables.
 
