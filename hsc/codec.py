@@ -38,8 +38,8 @@ CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 """How much of what refinement moved is kept: the first of these that costs no layer."""
-DETAIL_FROM, DETAIL_BYTES = 95, 1300
-"""Quality, or bytes that are allowed, from which files have detail: below, S and F make better use of them."""
+DETAIL_FROM, DETAIL_BYTES = 110, 2000
+"""Quality, or bytes that are allowed, from which files have detail: below, S and F keep a likeness better without."""
 LOOKS, STEPS_A_LOOK = 2, 8
 """How often the encoder looks for detail, and after how many refinement steps beyond the ordinary once more."""
 COARSER_BYTES, COARSER_SHARE = 600, 0.25

@@ -40,9 +40,9 @@ class HSC(ImageCodec):
 
     def description(self) -> str:
         import hsc
-        from hsc.codec import MODEL_ID
+        from hsc.codec import DETAILED_MODEL_ID
 
-        return f"hsc {hsc.__version__}, model {MODEL_ID}, refine {self._steps}, {self._digest}"
+        return f"hsc {hsc.__version__}, model {DETAILED_MODEL_ID}, refine {self._steps}, {self._digest}"
 
     def ladder(self, image: Image.Image) -> _Ladder:
         return _Ladder(self._load(), to_rgb(image), self._steps)
