@@ -98,7 +98,12 @@ def encode(photo: Path, out: Path, max_bytes: int | None, quality: int | None, f
         max_bytes = 800
     crop = _aligned(photo, face, no_align)
     with tqdm(total=refine, unit="step", disable=refine < 10) as bar:
-        data = _codec().encode(crop, max_bytes, quality, refine, lambda done, _: bar.update())
+
+        def report(done: int, total: int) -> None:
+            bar.total = total  # with the looks for detail of a longer file
+            bar.update()
+
+        data = _codec().encode(crop, max_bytes, quality, refine, report)
     _write(out, data)
     click.echo(f"{out}: {len(data)} bytes, {metrics.bpp(len(data)):.5f} bpp")
 
@@ -376,7 +381,7 @@ def train(stage: str, minutes: float, checkpoint: Path | None, data: tuple[Path,
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--model-id", type=click.IntRange(0, 65535), help="Model that the weights are. [the present one]")
 def export(checkpoint: Path, folder: Path, model_id: int | None) -> None:
-    """Turn a training CHECKPOINT into the weights that the codec loads."""
+    """Turn a training CHECKPOINT into the weights that the codec loads; one of detail into those of detail alone."""
     from hsc.train.export import export as write
 
     for path in write(checkpoint, folder, model_id):
