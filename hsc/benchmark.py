@@ -40,6 +40,7 @@ def run(codec: Codec) -> None:
     tasks = {
         "encode to 800 bytes": lambda: codec.encode(face, max_bytes=800),
         "the same without refinement": lambda: codec.encode(face, max_bytes=800, refine=0),
+        "encode to 3000 bytes": lambda: codec.encode(face, max_bytes=3000),
         "parse": lambda: codec.parse(data),
         "decode to 1024": lambda: codec.decode(data),
         f"decode to 1024, {len(long)} bytes": lambda: codec.decode(long),
