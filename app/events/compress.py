@@ -111,7 +111,7 @@ class CompressEvents(EditEvents):
         with session.lock:
             if session.data is not before:  # another face or another size was chosen meanwhile
                 return gr.skip()
-            note = f"Sharpened: the encoder looked {THOROUGH // REFINE} times as long. Anybody can open the file as before."
+            note = f"Sharpened by {THOROUGH} steps instead of {REFINE}. Anybody can open the file as before."
             kept = {name: strength for name, strength in session.strengths.items() if name in self.ui.sliders}
             return self._show(session, picture, max_bytes, data, note, kept)
 

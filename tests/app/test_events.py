@@ -119,7 +119,7 @@ def test_zero_bytes_work_in_every_step(events, visitor) -> None:
 
 
 def test_more_bytes_than_help_are_not_spent_and_it_is_said(events, visitor) -> None:
-    assert "More bytes do not help" in events.start(visitor, 8000)["notes"]
+    assert "More bytes do not help" in events.start(visitor, 30_000)["notes"]
 
 
 def test_edits_come_back_with_the_file(events, visitor, tmp_path: Path) -> None:
