@@ -128,7 +128,7 @@ def test_parts_of_pictures_ask_for_what_whole_ones_do(codec, tmp_path, monkeypat
     photo = codec.render(codec.semantics(codes)).rotate(1)
     target = images.to_tensor(photo, 1024)
     trainer = Trainer(few_faces(), Settings(0.02, precision=torch.float32, detail=True), generator, PreviewHead.load())
-    monkeypatch.setattr(type(codec), "looking_glass", (codec.generator, codec.preview))
+    monkeypatch.setitem(codec.__dict__, "looking_glass", (codec.generator, codec.preview))  # in float32
     feature = generator.prefix(codes, FIRST_LEVEL + 1)
     base = generator.prefix(codes, DETAIL_LEVEL, feature, FIRST_LEVEL + 1)
     whole = detail.gradient(codec, target, codes, base)
