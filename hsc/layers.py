@@ -14,7 +14,7 @@ from hsc import entropy
 from hsc.entropy import EntropyTables
 from hsc.generator import LAYERS, Generator
 from hsc.model import DETAIL_LEVEL, HSCNetworks
-from hsc.networks import DetailCompressionNetwork, FeatureCompressionNetwork
+from hsc.networks import FeatureCompressionNetwork
 from hsc.networks.exact import to_grid
 
 
@@ -42,7 +42,7 @@ class LayerState:
         device = generator.input.device
         self._quality = entropy.quality_value(quality).to(device)
         self._qualities = [self._quality] * len(networks.levels)
-        self._fcn: list[FeatureCompressionNetwork | DetailCompressionNetwork] = list(networks.fcn)
+        self._fcn: list[FeatureCompressionNetwork] = list(networks.fcn)
         self._sce, self._levels = list(networks.sce), list(networks.levels)
         if networks.detail is not None:
             self._fcn.append(networks.detail)

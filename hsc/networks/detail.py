@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hsc.networks.fcn import FeatureCompressionNetwork
 from hsc.networks.gain import QuantisationStep
 
 PICTURE = 512
@@ -32,41 +33,24 @@ class _Block(nn.Module):
         return features + self.conv2(F.leaky_relu(self.conv1(F.leaky_relu(features, 0.2)), 0.2))
 
 
-class DetailCompressionNetwork(nn.Module):
-    """A linear 2x2 transform of the gradient, plus a learned correction on both sides, as FCN has it.
+class DetailCompressionNetwork(FeatureCompressionNetwork):
+    """FCN's transforms of the gradient instead of a residual; the encoder sees the picture as well.
 
     Fully convolutional: it can be trained on parts of pictures.
-
-    Args:
-        channels: channels of the features; their side is twice the side of the symbols.
-        latent: channels of the symbols.
-        slices: groups of channels, most important first.
     """
 
     def __init__(self, channels: int = 512, latent: int = 32, slices: int = 2, width: int = 96) -> None:
-        super().__init__()
-        if latent % slices:
-            raise ValueError(f"{latent} channels cannot be cut into {slices} equal slices.")
-        self.latent, self.slices, self.slice_channels = latent, slices, latent // slices
+        super().__init__(channels, latent, slices, width)
         self.see_picture = nn.Conv2d(192, width, 3, 1, 1)
         self.see_base = nn.Conv2d(channels, width, 1)
         self.see_gradient = nn.Conv2d(channels, width, 1)
-        self.analysis = nn.Conv2d(channels, latent, 2, 2)
         self.analysis_correction = nn.Sequential(
             _Block(width), _Block(width), nn.Conv2d(width, width, 4, 2, 1), _Block(width), _Block(width),
             nn.LeakyReLU(0.2), nn.Conv2d(width, latent, 1),
         )
-        self.synthesis = nn.ConvTranspose2d(latent, channels, 2, 2)
-        self.unfold = nn.ConvTranspose2d(latent, width, 4, 2, 1)
-        self.condition = nn.Conv2d(channels, width, 1)
-        self.synthesis_correction = nn.Sequential(
-            nn.LeakyReLU(0.2), nn.Conv2d(width, width, 3, 1, 1),
-            nn.LeakyReLU(0.2), nn.Conv2d(width, channels, 1),
-        )
+        nn.init.zeros_(self.analysis_correction[-1].weight)
+        nn.init.zeros_(self.analysis_correction[-1].bias)
         self.step = QuantisationStep(latent, 3.5, -1.0)
-        for last in (self.analysis_correction[-1], self.synthesis_correction[-1]):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
 
     def encode(self, picture: Tensor, gradient: Tensor, base: Tensor) -> Tensor:
         """Coefficients ``(B, latent, h, w)`` before quantisation.
@@ -81,5 +65,4 @@ class DetailCompressionNetwork(nn.Module):
 
     def decode(self, coefficients: Tensor, base: Tensor) -> Tensor:
         """Dequantised coefficients ``(B, latent, h, w)`` and features to F^ ``(B, C, 2h, 2w)``."""
-        condition = self.unfold(coefficients) + self.condition(base)
-        return base + SCALE * (self.synthesis(coefficients) + self.synthesis_correction(condition))
+        return base + SCALE * sum(self.changes(coefficients, base))

@@ -49,5 +49,10 @@ class FeatureCompressionNetwork(nn.Module):
 
     def decode(self, coefficients: Tensor, base: Tensor) -> Tensor:
         """Dequantised coefficients ``(B, latent, h, w)`` and G_s(S^) to F^ ``(B, C, 2h, 2w)``."""
+        linear, correction = self.changes(coefficients, base)
+        return base + linear + correction
+
+    def changes(self, coefficients: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
+        """What coefficients add to the feature: the linear transform's part and the correction's."""
         condition = self.unfold(coefficients) + self.condition(base)
-        return base + self.synthesis(coefficients) + self.synthesis_correction(condition)
+        return self.synthesis(coefficients), self.synthesis_correction(condition)
