@@ -58,3 +58,18 @@ def faces(shared: Path) -> torch.Tensor:
     """Four real aligned faces of four people, (4, 3, 256, 256) in [-1, 1]."""
     paths = sorted((shared / "data" / "eval1024").glob("celebahq_*.jpg"))[:4]
     return torch.cat([as_tensor(path, 256) for path in paths])
+
+
+@pytest.fixture
+def few_faces():
+    """Noise in the shape of training faces; two of them with more detail, in training."""
+    import numpy as np
+
+    from hsc.train.data import VALIDATION, Faces
+
+    random = np.random.default_rng(0)
+    count = VALIDATION + 8
+    faces = Faces(random.integers(0, 255, (count, 256, 256, 3), np.uint8), [str(i) for i in range(count)],
+                  random.integers(0, 255, (2, 512, 512, 3), np.uint8))
+    faces.detailed = faces.training[:2]
+    return faces

@@ -21,7 +21,6 @@ from hsc.generator import sample_codes
 from hsc.model import DETAIL_LEVEL, FIRST_LEVEL
 from hsc.preview import PreviewHead
 from hsc.train import detail as stage
-from hsc.train.data import VALIDATION, Faces
 from hsc.train.export import export
 from hsc.train.rate import RateModel
 from hsc.train.trainer import Settings, Trainer
@@ -92,24 +91,14 @@ def test_previews_show_detail(codec, long):
     assert np.abs(pictures[0] - pictures[1]).mean() > 0.2
 
 
-def few_faces() -> Faces:
-    """Noise in the shape of faces; two of them with more detail, in training."""
-    random = np.random.default_rng(0)
-    count = VALIDATION + 8
-    faces = Faces(random.integers(0, 255, (count, 256, 256, 3), np.uint8), [str(i) for i in range(count)],
-                  random.integers(0, 255, (2, 512, 512, 3), np.uint8))
-    faces.detailed = faces.training[:2]
-    return faces
-
-
 @pytest.mark.parametrize("generated", [0, 1])
-def test_one_step_of_the_detail_stage_moves_detail_alone(generated, codec, tmp_path, monkeypatch):
+def test_one_step_of_the_detail_stage_moves_detail_alone(few_faces, generated, codec, tmp_path, monkeypatch):
     """From nothing: what pictures ask for is found, and then learned."""
     torch.manual_seed(0)
     monkeypatch.setattr("hsc.train.trainer.GENERATED", 2)
     monkeypatch.setattr("hsc.train.trainer.cache_dir", lambda: tmp_path)
     settings = Settings(0.02, batch=2, synthetic=generated, detail=True)
-    trainer = Trainer(few_faces(), settings, codec.generator, PreviewHead.load())
+    trainer = Trainer(few_faces, settings, codec.generator, PreviewHead.load())
     for name in ("encoder", "codec"):
         shutil.copy(weights.shipped(name), tmp_path)
     trainer.load(tmp_path)
@@ -121,13 +110,13 @@ def test_one_step_of_the_detail_stage_moves_detail_alone(generated, codec, tmp_p
     assert after["detail.synthesis_correction.3.weight"].any() and after["detail.analysis_correction.6.weight"].any()
 
 
-def test_parts_of_pictures_ask_for_what_whole_ones_do(codec, tmp_path, monkeypatch):
+def test_parts_of_pictures_ask_for_what_whole_ones_do(few_faces, codec, tmp_path, monkeypatch):
     """Away from the border of a part, its gradient is the picture's, in whose other parts matter little."""
     generator = codec.generator
     codes = sample_codes(generator, 1, torch.Generator().manual_seed(3), mixing=0)
     photo = codec.render(codec.semantics(codes)).rotate(1)
     target = images.to_tensor(photo, 1024)
-    trainer = Trainer(few_faces(), Settings(0.02, precision=torch.float32, detail=True), generator, PreviewHead.load())
+    trainer = Trainer(few_faces, Settings(0.02, precision=torch.float32, detail=True), generator, PreviewHead.load())
     monkeypatch.setitem(codec.__dict__, "looking_glass", (codec.generator, codec.preview))  # in float32
     feature = generator.prefix(codes, FIRST_LEVEL + 1)
     base = generator.prefix(codes, DETAIL_LEVEL, feature, FIRST_LEVEL + 1)

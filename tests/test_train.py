@@ -151,22 +151,12 @@ def test_a_run_that_goes_on_sees_other_faces(generator, tmp_path):
     assert drawn[0] != drawn[1]
 
 
-def few_faces() -> Faces:
-    """Noise in the shape of faces; two of them with more detail, in training."""
-    random = np.random.default_rng(0)
-    count = VALIDATION + 8
-    faces = Faces(random.integers(0, 255, (count, 256, 256, 3), np.uint8), [str(i) for i in range(count)],
-                  random.integers(0, 255, (2, 512, 512, 3), np.uint8))
-    faces.detailed = faces.training[:2]
-    return faces
-
-
 @pytest.mark.parametrize("generated", [0, 1])
-def test_one_step_of_the_codec_stage_moves_every_network(generated, generator, tmp_path, monkeypatch):
+def test_one_step_of_the_codec_stage_moves_every_network(few_faces, generated, generator, tmp_path, monkeypatch):
     torch.manual_seed(0)
     monkeypatch.setattr("hsc.train.trainer.GENERATED", 2)
     monkeypatch.setattr("hsc.train.trainer.cache_dir", lambda: tmp_path)
-    trainer = Trainer(few_faces(), Settings(0.02, batch=2, synthetic=generated), generator, PreviewHead.load())
+    trainer = Trainer(few_faces, Settings(0.02, batch=2, synthetic=generated), generator, PreviewHead.load())
     trainer.load(weights.shipped("codec").parent)
     before = {name: value.clone() for name, value in trainer.networks.state_dict().items()}
     codec_stage(trainer, tmp_path)
@@ -191,12 +181,12 @@ def test_a_window_is_the_same_part_of_a_picture_at_every_size():
         torch.testing.assert_close(F.avg_pool2d(part, 2), window.cut(half, place, 24))
 
 
-def test_generated_faces_are_made_once_and_come_first_in_a_batch(generator, tmp_path, monkeypatch):
+def test_generated_faces_are_made_once_and_come_first_in_a_batch(few_faces, generator, tmp_path, monkeypatch):
     first, again = (generated_faces(generator, 2, tmp_path) for _ in range(2))
     assert first.shape == (2, 1024, 1024, 3) and np.array_equal(first, again)
     monkeypatch.setattr("hsc.train.trainer.GENERATED", 2)
     monkeypatch.setattr("hsc.train.trainer.cache_dir", lambda: tmp_path)
-    trainer = Trainer(few_faces(), Settings(0.02), generator, PreviewHead.load())
+    trainer = Trainer(few_faces, Settings(0.02), generator, PreviewHead.load())
     batch = trainer.batch(3, detailed=1, generated=2)
     assert batch.pictures.shape[0] == 5 and batch.fine == 3
     assert batch.large.shape == (2, 3, 1024, 1024) and batch.details.shape == (1, 3, 512, 512)
