@@ -170,7 +170,7 @@ def test_sheet_shows_originals_and_restorations(invoke, faces_folder, tmp_path):
 def test_bench_times_every_task(invoke, monkeypatch):
     monkeypatch.setattr("hsc.benchmark.REPEATS", 1)
     done = invoke("bench")
-    assert done.exit_code == 0 and done.output.count("\n") == 9
+    assert done.exit_code == 0 and done.output.count("\n") == 10
     assert all(float(line.split()[-1]) > 0 for line in done.output.splitlines()[1:])
 
 
