@@ -185,7 +185,7 @@ def table(results: Sequence[Result]) -> str:
 
 def _without_weights(result: Result) -> bool:
     """Whether a codec only waits for weights that its user has to bring."""
-    return result.reason is not None and "weights are not here" in result.reason
+    return result.reason is not None and result.reason.startswith(baselines.NO_WEIGHTS)
 
 
 def _missing(names: Sequence[str]) -> str:

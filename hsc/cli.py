@@ -11,6 +11,7 @@ import click
 from PIL import Image
 
 from hsc.compare_cli import Rates, compare_command
+from hsc.device import Device
 from hsc.errors import BitstreamError, HSCError
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -18,22 +19,6 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 REFINE = 3
 """`hsc.codec.REFINE`, without the seconds that importing it takes."""
-
-
-class Device(click.ParamType):
-    """A device that torch has here."""
-
-    name = "device"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value != "cpu":
-            import torch
-
-            try:
-                torch.empty(1, device=value)
-            except (RuntimeError, AssertionError):  # no such device, or a torch without it
-                self.fail(f"torch has no device {value!r} here", param, ctx)
-        return value
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -40,10 +40,11 @@ SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 """How much of what refinement moved is kept: the first of these that costs no layer."""
 DETAIL_FROM, DETAIL_BYTES = 110, 2000
 """Quality, or bytes that are allowed, from which files have detail: below, S and F keep a likeness better without."""
-LOOKS, STEPS_A_LOOK = 2, 8
+LOOKS, STEPS_A_LOOK = 3, 8
 """How often the encoder looks for detail, and after how many refinement steps beyond the ordinary once more."""
-COARSER_BYTES, COARSER_SHARE = 600, 0.25
-"""About as many bytes of a file with detail, and as much of its size, are for what is not detail."""
+COARSER_BYTES, COARSER_SHARE = 250, 0.31
+"""About as many bytes of a file with detail, and as much of its size, are for what is not detail: where the search for
+its quality starts."""
 REFINE = 3
 """Refinement steps of an ordinary encode: those that are learned, in less than a second on two cores."""
 THOROUGH = 20
@@ -250,7 +251,7 @@ class Codec:
             _, start, layers = self._fit(latents, budget, close=ENOUGH)
         better = improve(self, image, latents, start, layers, refine, report) if layers else latents
         if detailed:
-            better = self._detailed(image, better, start, looks, partial(report, refine))
+            better, start = self._detailed(image, better, start, max_bytes, looks, partial(report, refine))
         if quality is not None:
             return self._write(self._quantise(better, quality), quality)
         if detailed:
@@ -275,16 +276,23 @@ class Codec:
         return self.networks.gie(picture)
 
     def _detailed(
-        self, image: Image.Image, latents: Latents, quality: int, looks: int, report: Callable[[int], None]
-    ) -> Latents:
-        """With detail for about this quality."""
+        self, image: Image.Image, latents: Latents, quality: int, max_bytes: int | None, looks: int,
+        report: Callable[[int], None],
+    ) -> tuple[Latents, int]:
+        """With detail for this quality; or for about the one at which it fits, which is given back as well.
+
+        Detail is of what the symbols before it leave, so it is to be found beside those that the file will have.
+        """
         for index in range(looks):
-            state = self._quantise(latents, quality).state
-            feature = state.features()[-1]
-            more = look(self, image, state.codes, feature, state.detail)
+            if index and max_bytes is not None:
+                coded, quality, _ = self._fit(latents, max_bytes, quality, ENOUGH)
+            else:
+                coded = self._quantise(latents, quality)
+            feature = coded.state.features()[-1]
+            more = look(self, image, coded.state.codes, feature, coded.state.detail)
             latents = replace(latents, detail=more if latents.detail is None else latents.detail + more)
             report(index + 1)
-        return latents
+        return latents, quality
 
     def latents(self, codes: Tensor, features: Sequence[Tensor]) -> Latents:
         """S and F to coefficients, by SCN and FCN."""

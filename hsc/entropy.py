@@ -32,7 +32,7 @@ def quality_value(quality: int) -> Tensor:
 
 def detail_quality(quality: int) -> int:
     """Quality byte of a file to that of its detail: once S and F are good, more is gained by detail than by them."""
-    return min(max(2 * quality - 184, 4), QUALITIES - 1)
+    return min(max(2 * quality - 200, 4), QUALITIES - 1)
 
 
 def scale_indexes(log2_scale: Tensor) -> Tensor:

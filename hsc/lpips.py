@@ -125,9 +125,14 @@ class LPIPS(nn.Module):
         weights.load_state(model, weights.read(weights.lpips_path(net)))
         return model
 
-    def features(self, image: Tensor) -> list[Tensor]:
-        """Channel-normalised activations at five depths, float32; (B, 3, H, W) in [-1, 1]."""
-        return [_normalise(activation) for activation in self.stack(image)]
+    def features(self, image: Tensor, precision: torch.dtype = torch.float32) -> list[Tensor]:
+        """Channel-normalised activations at five depths, float32; (B, 3, H, W) in [-1, 1].
+
+        Args:
+            precision: of the convolutions.
+        """
+        with torch.autocast(image.device.type, precision, enabled=precision != torch.float32):
+            return [_normalise(activation) for activation in self.stack(image)]
 
     def distance(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
         """Distance (B,) of two outputs of :meth:`features`."""
@@ -137,9 +142,9 @@ class LPIPS(nn.Module):
             total = total + difference @ head
         return total
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Distance (B,) of two batches of pictures (B, 3, H, W) in [-1, 1]."""
-        return self.distance(self.features(first), self.features(second))
+    def forward(self, first: Tensor, second: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+        """Distance (B,) of two batches of pictures (B, 3, H, W) in [-1, 1]; precision as of :meth:`features`."""
+        return self.distance(self.features(first, precision), self.features(second, precision))
 
 
 def _normalise(activation: Tensor) -> Tensor:

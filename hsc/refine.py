@@ -96,9 +96,7 @@ class _Judge:
 
     def _see(self, picture: Tensor) -> list[Tensor]:
         """LPIPS features, in the generator's precision."""
-        kind = self.generator.input.dtype
-        with torch.autocast(picture.device.type, kind, enabled=kind != torch.float32):
-            return self.lpips.features(picture.float())
+        return self.lpips.features(picture.float(), self.generator.input.dtype)
 
     @torch.enable_grad()
     def __call__(self, coded: SoftCoded) -> Seen:

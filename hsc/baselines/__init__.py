@@ -11,9 +11,9 @@ from __future__ import annotations
 from importlib import import_module
 
 from hsc.baselines.pixels import to_rgb
-from hsc.baselines.protocol import BaselineError, ImageCodec, Ladder
+from hsc.baselines.protocol import NO_WEIGHTS, BaselineError, ImageCodec, Ladder
 
-__all__ = ["BaselineError", "ImageCodec", "Ladder", "codecs", "get", "to_rgb"]
+__all__ = ["NO_WEIGHTS", "BaselineError", "ImageCodec", "Ladder", "codecs", "get", "to_rgb"]
 
 
 # Key -> module, class and arguments. Modules are imported for the codecs that are asked for: the learned ones

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from hsc.baselines.ladder import SteppedLadder
 from hsc.baselines.pixels import check_pixels, read_varint, seal, to_rgb, unseal, varint
-from hsc.baselines.protocol import BaselineError, ImageCodec
+from hsc.baselines.protocol import NO_WEIGHTS, BaselineError, ImageCodec
 from hsc.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -540,7 +540,7 @@ class HiFiCCodec(ImageCodec):
             there = False
         if not there:
             return f"{self._path.name} does not exist" if self._path is not None else (
-                "its weights are not here: put hific.safetensors into the folder that HSC_BASELINES "
+                f"{NO_WEIGHTS}: put hific.safetensors into the folder that HSC_BASELINES "
                 "names, or train it with python -m hsc.train.hific"
             )
         try:

@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from hsc.baselines.pixels import check_pixels, read_varint, seal, to_rgb, unseal, varint
-from hsc.baselines.protocol import BaselineError, ImageCodec
+from hsc.baselines.protocol import NO_WEIGHTS, BaselineError, ImageCodec
 from hsc.errors import HSCError, WeightsError
 
 _SUFFIXES = (".safetensors", ".pth.tar", ".pth", ".pt")
@@ -117,7 +117,7 @@ class LearnedCodec(ImageCodec):
             files = self.files()
             if not files:
                 return (
-                    f"its weights are not here: put {self.key}-1.safetensors (or .pth) to {self.key}-"
+                    f"{NO_WEIGHTS}: put {self.key}-1.safetensors (or .pth) to {self.key}-"
                     f"{self.qualities} into the folder that HSC_BASELINES names"
                 )
             self._network(min(files))  # one is enough to tell, and each takes time and memory

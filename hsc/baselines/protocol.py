@@ -10,6 +10,10 @@ from PIL import Image
 from hsc.errors import HSCError
 
 
+NO_WEIGHTS = "its weights are not here"
+"""How the reason begins why a codec is not available whose weights its user has to bring."""
+
+
 class BaselineError(HSCError):
     """A codec of the comparison cannot do what was asked: the message says which and why."""
 

@@ -249,7 +249,7 @@ def terms(stage: Stage) -> dict[str, Tensor]:
     trainer.seen += n
     # As hsc.entropy.detail_quality has it, and about that.
     spread = SPREAD * (torch.rand(n, 1, generator=trainer.random).to(trainer.device) - 0.5)
-    quality = (2 * faces.quality[chosen] - 0.72 + spread).clamp(0.01, 1)
+    quality = (2 * faces.quality[chosen] - 0.78 + spread).clamp(0.01, 1)
     log2_step = network.step.log2(quality)[:, :, None, None]
     rows, columns = (slice(first // 2, (first + PART) // 2) for first in parts.place)
     prediction = context.start(faces.semantics[chosen], quality, faces.coarser[chosen])[:, :, rows, columns]

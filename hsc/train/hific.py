@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from hsc.alignment import SIZE as SIDE
 from hsc.allocator import keep_memory
 from hsc.baselines.hific import REDUCED, Discriminator, HiFiC, HiFiCConfig, save
-from hsc.cli import Device
+from hsc.device import Device
 from hsc.errors import HSCError, WeightsError
 from hsc.train.data import members, open_member
 

@@ -40,9 +40,7 @@ class PictureLoss(nn.Module):
 
     def visible(self, picture: Tensor, target: dict) -> Tensor:
         """The sum ``(B,)`` of what an encoder can see for itself: all but identity, whose network is not shipped."""
-        with torch.autocast(picture.device.type, self.precision):
-            features = self.lpips.features(picture)
-        return self.total(self._visible(picture, features, target))
+        return self.total(self._visible(picture, self.lpips.features(picture, self.precision), target))
 
     def _visible(self, picture: Tensor, features: list[Tensor], target: dict) -> dict[str, Tensor]:
         return {
@@ -57,11 +55,10 @@ class PictureLoss(nn.Module):
 
     def lpips_only(self, picture: Tensor, original: Tensor) -> Tensor:
         """LPIPS of two pictures ``(B, 3, H, W)`` of any size: ``(B,)``."""
-        with torch.autocast(picture.device.type, self.precision):
-            seen, expected = self.lpips.features(picture), self.lpips.features(original)
-        return self.lpips.distance(seen, expected)
+        return self.lpips(picture, original, self.precision)
 
     def _see(self, picture: Tensor) -> tuple[list[Tensor], Tensor]:
         """LPIPS features and identity embedding; convolutions in reduced precision, the rest in float32."""
         with torch.autocast(picture.device.type, self.precision):
-            return self.lpips.features(picture), self.identity(picture).float()
+            embedding = self.identity(picture).float()
+        return self.lpips.features(picture, self.precision), embedding
