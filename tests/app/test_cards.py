@@ -11,6 +11,7 @@ from PIL import Image
 
 from app import cards, comparison, plots
 from hsc.alignment import Face
+from hsc.bitstream import MAX_LAYERS
 from hsc.codec import Layer, Semantics
 
 
@@ -49,6 +50,11 @@ def test_every_byte_has_a_cell_and_missing_ones_are_faint() -> None:
     data = base64.b64decode(re.search(r"base64,([^\"]+)", text)[1])
     alpha = np.asarray(Image.open(io.BytesIO(data)))[..., 3].ravel()
     assert (alpha[:40] == 255).all() and (alpha[40:100] == 40).all() and not alpha[100:].any()
+
+
+def test_every_layer_of_the_longest_file_has_a_colour_of_its_own():
+    colours = [plots.layer_colour(index) for index in range(1 + MAX_LAYERS)]
+    assert len(set(colours)) == len(colours)
 
 
 def test_the_colours_of_the_bytes_are_explained() -> None:
