@@ -38,6 +38,11 @@ CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 """How much of what refinement moved is kept: the first of these that costs no layer."""
+LEAST_BYTES, DOUBLING = 400, 64
+"""About as many bytes has a file of quality 0, and twice as many one of so much more: where the search for a quality
+that fits starts, and how it goes on until it knows more."""
+REFINED = 14
+"""About as much of the quality is what refined latents cost, in files of the same size."""
 DETAIL_FROM, DETAIL_BYTES = 110, 2000
 """Quality, or bytes that are allowed, from which files have detail: below, S and F keep a likeness better without."""
 LOOKS, STEPS_A_LOOK = 3, 8
@@ -258,7 +263,7 @@ class Codec:
             return self._write(*self._fit(better, max_bytes, start))
         # A face that lacks its last layers looks worse than one that was moved less.
         for share in SHARES:
-            fitted = self._fit(latents.towards(better, share), max_bytes, start)
+            fitted = self._fit(latents.towards(better, share), max_bytes, max(start - REFINED, 0))
             if fitted[2] >= layers:
                 break
         return self._write(*fitted)
@@ -322,22 +327,26 @@ class Codec:
         """
         coded: dict[int, _Coded] = {}
 
-        def size(quality: int, layers: int) -> int:
+        def size(layers: int, quality: int) -> int:
             if quality not in coded:
                 coded[quality] = self._quantise(latents, quality)
             return file_bytes(coded[quality].bits[:layers])
 
+        def highest(layers: int, guess: int | None = None, low: int = -1) -> int:
+            return _highest(partial(size, layers), max_bytes, close, guess, low)
+
         if max_bytes < EMPTY_BYTES:
             raise HSCError(f"The smallest file has {EMPTY_BYTES} bytes; {max_bytes} is too few.")
         layers = self.networks.layers + (0 if latents.detail is None else self.networks.detail_layers)
-        while layers and size(0, layers) > max_bytes:
+        guess = round(DOUBLING * math.log2(max_bytes / LEAST_BYTES)) if guess is None else guess
+        best = highest(layers, guess), layers
+        while best[0] < 0:
             layers -= 1
-        highest = partial(_highest, max_bytes=max_bytes, close=close)
-        best = highest(lambda quality: size(quality, layers), guess=guess) if layers else 0, layers
-        while size(*best) < ENOUGH * max_bytes and best[0] < entropy.QUALITIES - 1 and layers > 1:
+            best = highest(layers, 0) if layers else 0, layers
+        while size(layers, best[0]) < ENOUGH * max_bytes and best[0] < entropy.QUALITIES - 1 and layers > 1:
             layers -= 1
-            other = highest(lambda quality: size(quality, layers), low=best[0]), layers
-            best = max(best, other, key=lambda each: size(*each))
+            other = highest(layers, low=best[0]), layers
+            best = max(best, other, key=lambda each: size(each[1], each[0]))
         return coded[best[0]], *best
 
     def _quantise(self, latents: Latents, quality: int) -> _Coded:
@@ -562,22 +571,33 @@ def _nothing() -> None:
     """Stands for a reference to semantics that are gone."""
 
 
-def _highest(
-    size: Callable[[int], int], max_bytes: int, close: float, low: int = 0, guess: int | None = None
-) -> int:
-    """A quality near the highest whose size fits, by interpolated bisection.
+def _highest(size: Callable[[int], int], max_bytes: int, close: float, guess: int | None, low: int) -> int:
+    """A quality near the highest whose size fits, by bisection; each costs time, so as few as may be are tried.
 
-    ``low`` is known to fit; ``guess`` is tried first; a size of ``close * max_bytes`` is close enough.
+    Args:
+        close: share of ``max_bytes`` that is close enough.
+        guess: is tried first.
+        low: is known to fit; -1 where none is.
+
+    Returns:
+        ``low``, where none above it fits.
     """
-    high = entropy.QUALITIES
-    while high - low > 1 and size(low) < close * max_bytes:
-        # Sizes grow about exponentially with quality, so guess by their logarithms, never too near an end.
-        share = 0.5
-        if high < entropy.QUALITIES:
-            known = math.log(size(low)), math.log(size(high))
-            share = (math.log((1 + close) / 2 * max_bytes) - known[0]) / (known[1] - known[0])
-        middle = low + round((high - low) * min(max(share, 0.1), 0.9)) if guess is None else guess
-        middle, guess = min(max(middle, low + 1), high - 1), None
+    high, reach, wanted = entropy.QUALITIES, 1, (1 + close) / 2 * max_bytes
+
+    def doublings(quality: int) -> float:
+        return math.log2(wanted / size(quality))
+
+    while high - low > 1 and (low < 0 or size(low) < close * max_bytes):
+        if guess is not None:
+            middle, guess = guess, None
+        elif low >= 0 and high < entropy.QUALITIES:
+            # Sizes grow about exponentially with quality; never too near an end.
+            share = doublings(low) / (doublings(low) - doublings(high))
+            middle = low + (high - low) * min(max(share, 0.1), 0.9)
+        else:
+            end = high if low < 0 else low
+            middle, reach = end + reach * DOUBLING * doublings(end), 2 * reach
+        middle = min(max(round(middle), low + 1), high - 1)
         low, high = (middle, high) if size(middle) <= max_bytes else (low, middle)
     return low
 

@@ -23,6 +23,8 @@ SCALES = 64
 """Gaussian tables ..."""
 SCALE_MIN, SCALE_STEP = -3.25, 0.1796875
 """... whose log2 standard deviations start here and are this far apart (46/256, on the activation grid)."""
+DETAIL_SLOPE, DETAIL_LAG = 2, 136
+"""Quality of detail over that of S and F: once those are good, more is gained by detail than by them."""
 
 
 def quality_value(quality: int) -> Tensor:
@@ -31,8 +33,8 @@ def quality_value(quality: int) -> Tensor:
 
 
 def detail_quality(quality: int) -> int:
-    """Quality byte of a file to that of its detail: once S and F are good, more is gained by detail than by them."""
-    return min(max(2 * quality - 200, 4), QUALITIES - 1)
+    """Quality byte of a file to that of its detail."""
+    return min(max(DETAIL_SLOPE * quality - DETAIL_LAG, 4), QUALITIES - 1)
 
 
 def scale_indexes(log2_scale: Tensor) -> Tensor:

@@ -19,7 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsc import soft
+from hsc.codec import LOOKS
 from hsc.detail import MARGIN, SIDE, distortion
+from hsc.entropy import DETAIL_LAG, DETAIL_SLOPE, QUALITIES
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
 from hsc.networks.detail import SCALE
@@ -32,18 +34,16 @@ PHOTOS, GENERATED = 6, 2
 """Faces of a step, or as many as there are."""
 EDGE = MARGIN + 1
 """Features around the part of a part that is judged: those that the generator needs, and one for the networks."""
-QUALITY = 0.35
-"""The lowest that is trained for."""
+QUALITY = 0.27
+"""The lowest that is trained for; half of the faces are within a quarter of the way from there to the highest."""
 PASSES = 2
 """Learned steps of refinement that faces have been through; a third would not change what is learned here."""
-RATE_FACTOR = 0.25
-"""Share of the codec stage's weight of a byte: detail is to be had where that alone would end."""
 STEP = 0.007
 """Of descent, relative to the features, that lowers LPIPS most; where the networks start from."""
 SOME = 0.15
 """Chance that only the first slice is received."""
 AGAIN = 0.8
-"""Chance that what was found is looked at again, as the encoder does."""
+"""Chance of each further look at what was found, up to the encoder's."""
 SPREAD = 0.2
 """Width of the range of qualities of detail beside one of F."""
 
@@ -94,7 +94,8 @@ def collect(trainer: Trainer, batches: Iterable[Batch]) -> Faces:
     pictures: list[Tensor] = []
     for batch in batches:
         fine = Batch(batch.pictures[:batch.fine], batch.large, batch.details)
-        quality = torch.empty(batch.fine, 1).uniform_(QUALITY, 1, generator=trainer.random).to(trainer.device)
+        share = torch.rand(batch.fine, 1, generator=trainer.random).to(trainer.device).square()
+        quality = QUALITY + (1 - QUALITY) * share
         count = torch.full((batch.fine,), networks.layers - 1, device=trainer.device)
         target = trainer.loss.target(fine.pictures)
         found = trainer.invert(fine.pictures)
@@ -249,14 +250,16 @@ def terms(stage: Stage) -> dict[str, Tensor]:
     trainer.seen += n
     # As hsc.entropy.detail_quality has it, and about that.
     spread = SPREAD * (torch.rand(n, 1, generator=trainer.random).to(trainer.device) - 0.5)
-    quality = (2 * faces.quality[chosen] - 0.78 + spread).clamp(0.01, 1)
+    quality = (DETAIL_SLOPE * faces.quality[chosen] - DETAIL_LAG / QUALITIES + spread).clamp(0.01, 1)
     log2_step = network.step.log2(quality)[:, :, None, None]
     rows, columns = (slice(first // 2, (first + PART) // 2) for first in parts.place)
     prediction = context.start(faces.semantics[chosen], quality, faces.coarser[chosen])[:, :, rows, columns]
     count = torch.where(torch.rand(n, generator=trainer.random) < SOME, 1, network.slices).to(trainer.device)
     gradient, before = stage.gradient(parts, parts.base)
     wanted = network.encode(parts.halves, gradient, parts.base)
-    if torch.rand((), generator=trainer.random) < AGAIN:
+    for _ in range(LOOKS - 1):
+        if torch.rand((), generator=trainer.random) >= AGAIN:
+            break
         with torch.no_grad():
             coefficients, _ = soft.code_slices(network, context, wanted, prediction, log2_step)
             features = network.decode(coefficients, parts.base)
@@ -268,7 +271,7 @@ def terms(stage: Stage) -> dict[str, Tensor]:
     after = stage.distortion(parts, network.decode(coefficients, parts.base))
     received = torch.arange(len(bits), device=trainer.device) < count[:, None]
     size = (torch.stack(bits, 1) * received).sum(1) / 8 * (SIDE / PART) ** 2
-    weight = RATE_FACTOR * trainer.settings.rate_weight * torch.exp2(-trainer.settings.rate_span * quality[:, 0])
+    weight = trainer.settings.rate_weight * torch.exp2(-trainer.settings.rate_span * quality[:, 0])
     return {"before": before.mean(), "after": after.mean(), "bytes": size.mean(),
             "loss": (after + weight * size).mean()}
 
