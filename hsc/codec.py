@@ -43,11 +43,14 @@ LEAST_BYTES, DOUBLING = 400, 64
 that fits starts, and how it goes on until it knows more."""
 REFINED = 14
 """About as much of the quality is what refined latents cost, in files of the same size."""
-DETAIL_FROM, DETAIL_BYTES = 110, 2000
-"""Quality, or bytes that are allowed, from which files have detail: below, S and F keep a likeness better without."""
-LOOKS, STEPS_A_LOOK = 3, 8
-"""How often the encoder looks for detail, and after how many refinement steps beyond the ordinary once more."""
-COARSER_BYTES, COARSER_SHARE = 250, 0.31
+DETAIL_FROM, DETAIL_BYTES = 100, 1300
+"""Quality, or bytes that are allowed, from which files have detail: below, S and F say more without."""
+LOOKS, STEPS_A_LOOK, MORE_LOOKS = 3, 8, 2
+"""How often the encoder looks for detail, after how many refinement steps beyond the ordinary once more, and at most
+how many times more: in training there were three."""
+LOOK_BYTES = 2000
+"""Below, it looks once less: a likeness is kept better."""
+COARSER_BYTES, COARSER_SHARE = 375, 0.25
 """About as many bytes of a file with detail, and as much of its size, are for what is not detail: where the search for
 its quality starts."""
 REFINE = 3
@@ -112,12 +115,14 @@ class Latents:
             ``(1, C, h / 2, w / 2)``; F is coded as a residual, so they depend on what the decoder will have.
         offsets: for each level, what refinement adds to them ``(1, C, h / 2, w / 2)``.
         detail: coefficients of detail ``(1, C, 32, 32)``; None codes none.
+        multiplier: of the rate in quantisation, see :func:`hsc.soft.rate_distortion_round`.
     """
 
     semantics: Tensor
     encoders: tuple[Callable[[Tensor], Tensor], ...]
     offsets: tuple[Tensor, ...]
     detail: Tensor | None = None
+    multiplier: float = 0
 
     @property
     def features(self) -> tuple[Callable[[Tensor], Tensor], ...]:
@@ -228,8 +233,9 @@ class Codec:
             max_bytes: largest size of the file. The best quality that fits is searched for.
             quality: 0 ... 255 instead, for about 400 to about 14,000 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.3 s each on two
-                cores; the decoder is the same.
-            progress: called with steps done and steps in all.
+                cores; longer files then look for detail, see :mod:`hsc.detail`, at about 1 s a look. 0 does neither,
+                and ends at about 5,500 bytes. The decoder is the same.
+            progress: called with steps and looks done and all of them.
 
         Raises:
             ValueError: both or neither of the two are given, one is out of its range, or the picture is not square.
@@ -248,12 +254,17 @@ class Codec:
             return self._write(*whole)
         enough = max_bytes >= DETAIL_BYTES if quality is None else quality >= DETAIL_FROM
         detailed = enough and self.networks.detail is not None
-        looks = LOOKS + max(refine - REFINE, 0) // STEPS_A_LOOK if detailed else 0
+        looks = 0
+        if detailed:
+            latents = replace(latents, multiplier=soft.MULTIPLIER)
+            looks = LOOKS - (max_bytes is not None and max_bytes < LOOK_BYTES)
+            looks += min(max(refine - REFINE, 0) // STEPS_A_LOOK, MORE_LOOKS)
         report = _counting(progress, refine + looks)
         start, layers = quality, self.networks.layers
         if quality is None:
             budget = round(COARSER_BYTES + COARSER_SHARE * max_bytes) if detailed else max_bytes
             _, start, layers = self._fit(latents, budget, close=ENOUGH)
+            layers = self.networks.layers if detailed else layers
         better = improve(self, image, latents, start, layers, refine, report) if layers else latents
         if detailed:
             better, start = self._detailed(image, better, start, max_bytes, looks, partial(report, refine))
@@ -332,20 +343,22 @@ class Codec:
                 coded[quality] = self._quantise(latents, quality)
             return file_bytes(coded[quality].bits[:layers])
 
-        def highest(layers: int, guess: int | None = None, low: int = -1) -> int:
-            return _highest(partial(size, layers), max_bytes, close, guess, low)
+        def highest(layers: int, guess: int, least: int = 0) -> int:
+            # Below that, detail costs no less: only S and F would suffer.
+            least = max(least, entropy.LEAST_DETAILED if layers > self.networks.layers else 0)
+            return _highest(partial(size, layers), max_bytes, close, guess, least)
 
         if max_bytes < EMPTY_BYTES:
             raise HSCError(f"The smallest file has {EMPTY_BYTES} bytes; {max_bytes} is too few.")
         layers = self.networks.layers + (0 if latents.detail is None else self.networks.detail_layers)
         guess = round(DOUBLING * math.log2(max_bytes / LEAST_BYTES)) if guess is None else guess
         best = highest(layers, guess), layers
-        while best[0] < 0:
+        while best[0] is None:
             layers -= 1
-            best = highest(layers, 0) if layers else 0, layers
+            best = highest(layers, guess if layers >= self.networks.layers else 0) if layers else 0, layers
         while size(layers, best[0]) < ENOUGH * max_bytes and best[0] < entropy.QUALITIES - 1 and layers > 1:
             layers -= 1
-            other = highest(layers, low=best[0]), layers
+            other = highest(layers, best[0], best[0]), layers
             best = max(best, other, key=lambda each: size(each[1], each[0]))
         return coded[best[0]], *best
 
@@ -355,16 +368,19 @@ class Codec:
         symbols = [_symbols(latents.semantics.double() / state.semantic_step)]
         indexes = [state.semantic_tables]
         state.take_semantics(symbols[0])
-        levels = list(zip(latents.features, self.networks.fcn))
+        scales = torch.tensor(entropy.scale_table(), dtype=torch.float64, device=self.device).log2()
+        features, networks = latents.features, list(self.networks.fcn)
         if latents.detail is not None:
-            levels.append((lambda base: latents.detail, self.networks.detail))
-        for level, (to_coefficients, network) in enumerate(levels):
+            networks.append(self.networks.detail)
+        for level, network in enumerate(networks):
             if level:
                 state.next_level()
-            y = to_coefficients(state.base).double()
+            y = (features[level](state.base) if level < len(features) else latents.detail).double()
             for own in y.chunk(network.slices, 1):
                 indexes.append(state.predict())
-                symbols.append(_symbols((own - state.mean) / state.step))
+                offset = (own - state.mean) / state.step
+                scale = scales[torch.from_numpy(indexes[-1]).to(offset.device)].view_as(offset)
+                symbols.append(_symbols(soft.rate_distortion_round(offset, scale, latents.multiplier)))
                 state.take(symbols[-1])
         bits = [
             (self.tables.gaussian if layer else self.tables.semantic).code_length(part, index)
@@ -399,7 +415,7 @@ class Codec:
             where = f"which release {release} has" if release else "which is not known here"
             here = f"release {RELEASES[DETAILED_MODEL_ID]} with models {MODEL_ID} and {DETAILED_MODEL_ID}"
             raise BitstreamError(f"This HSC file needs model {reader.model_id}, {where}; this is {here}.")
-        known = self.networks.layers + self.networks.detail_layers
+        known = self.networks.layers + (self.networks.detail_layers if reader.model_id == DETAILED_MODEL_ID else 0)
         if reader.layers > known:
             raise BitstreamError(f"The file has {reader.layers} layers; this model knows {known}.")
         state = self._layer_state(reader.quality or 0)
@@ -571,35 +587,39 @@ def _nothing() -> None:
     """Stands for a reference to semantics that are gone."""
 
 
-def _highest(size: Callable[[int], int], max_bytes: int, close: float, guess: int | None, low: int) -> int:
-    """A quality near the highest whose size fits, by bisection; each costs time, so as few as may be are tried.
+def _highest(size: Callable[[int], int], max_bytes: int, close: float, guess: int, least: int = 0) -> int | None:
+    """A quality near the highest whose size fits, or None where even ``least`` is too large.
+
+    Each that is tried costs time: a search that doubles its steps until it is on both sides, and interpolates then,
+    or halves where that was no faster.
 
     Args:
         close: share of ``max_bytes`` that is close enough.
         guess: is tried first.
-        low: is known to fit; -1 where none is.
-
-    Returns:
-        ``low``, where none above it fits.
     """
-    high, reach, wanted = entropy.QUALITIES, 1, (1 + close) / 2 * max_bytes
+    low, high = least - 1, entropy.QUALITIES
+    reach, width, wanted = 1, math.inf, (1 + close) / 2 * max_bytes
 
     def doublings(quality: int) -> float:
         return math.log2(wanted / size(quality))
 
-    while high - low > 1 and (low < 0 or size(low) < close * max_bytes):
-        if guess is not None:
-            middle, guess = guess, None
-        elif low >= 0 and high < entropy.QUALITIES:
-            # Sizes grow about exponentially with quality; never too near an end.
-            share = doublings(low) / (doublings(low) - doublings(high))
-            middle = low + (high - low) * min(max(share, 0.1), 0.9)
-        else:
-            end = high if low < 0 else low
-            middle, reach = end + reach * DOUBLING * doublings(end), 2 * reach
+    middle = guess
+    while high - low > 1:
         middle = min(max(round(middle), low + 1), high - 1)
-        low, high = (middle, high) if size(middle) <= max_bytes else (low, middle)
-    return low
+        if size(middle) > max_bytes:
+            high = middle
+        else:
+            low = middle
+            if size(low) >= close * max_bytes:
+                break
+        if least <= low and high < entropy.QUALITIES:
+            # Sizes grow about exponentially with quality, but for leaps of S.
+            share = doublings(low) / (doublings(low) - doublings(high)) if high - low <= width / 2 else 0.5
+            width = high - low
+            middle = low + width * min(max(share, 0.1), 0.9)
+        else:
+            middle, reach = middle + reach * DOUBLING * doublings(middle), 2 * reach
+    return low if low >= least else None
 
 
 def _symbols(scaled: Tensor) -> np.ndarray:

@@ -23,8 +23,10 @@ SCALES = 64
 """Gaussian tables ..."""
 SCALE_MIN, SCALE_STEP = -3.25, 0.1796875
 """... whose log2 standard deviations start here and are this far apart (46/256, on the activation grid)."""
-DETAIL_SLOPE, DETAIL_LAG = 2, 136
+DETAIL_SLOPE, DETAIL_LAG = 2, 180
 """Quality of detail over that of S and F: once those are good, more is gained by detail than by them."""
+LEAST_DETAILED = 92
+"""The lowest quality of S and F at which that of detail is not at its least."""
 
 
 def quality_value(quality: int) -> Tensor:

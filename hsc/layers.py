@@ -25,14 +25,12 @@ class LayerState:
 
     Attributes:
         codes: S^ ``(1, 16, 512)``; the mean latent before S is taken.
-        base: what the generator makes of everything before the level at hand, ``(1, 512, h, w)``; there once S is.
         detail: change ``(1, 512, 64, 64)`` of the generator's features, where some of it was received; set by
             :meth:`features`.
         mean: prediction of the slice at hand, ``(1, C, h / 2, w / 2)`` exact.
         step: its quantisation steps, ``(1, C, 1, 1)`` exact.
     """
 
-    base: Tensor
     mean: Tensor
     step: Tensor
     detail: Tensor | None = None
@@ -55,6 +53,7 @@ class LayerState:
         self.codes = scn.mean.expand(1, LAYERS, -1)
         self._semantics: Tensor | None = None
         self._features: list[Tensor] = []
+        self._base: Tensor | None = None
         self._slices: list[Tensor] = []
 
     def take_semantics(self, symbols: np.ndarray) -> None:
@@ -62,6 +61,13 @@ class LayerState:
         self._semantics = to_grid(self._tensor(symbols)[None] * self.semantic_step)
         self.codes = self._networks.scn.decode(self._semantics.float())
         self._open()
+
+    @property
+    def base(self) -> Tensor:
+        """What the generator makes of everything before the level at hand, ``(1, 512, h, w)``; S is to be there."""
+        if self._base is None:  # which nobody asks for until detail is decoded
+            self._base = self._generate()
+        return self._base
 
     @property
     def level_complete(self) -> bool:
@@ -98,7 +104,7 @@ class LayerState:
             self._close()
         while self._level < len(self._networks.levels):
             self._features.append(self._generate())
-        return tuple(self._features[:len(self._networks.levels)])
+        return tuple(self._features)
 
     @property
     def _level(self) -> int:
@@ -113,18 +119,17 @@ class LayerState:
         return self._generator.prefix(self.codes, levels[index], self._features[-1], levels[index - 1])
 
     def _open(self, coarser: Tensor | None = None) -> None:
-        self._slices = []
-        self.base = self._generate()
+        self._slices, self._base = [], None
         self._context = self._sce[self._level].start(self._semantics, self._qualities[self._level], coarser)
 
     def _close(self) -> None:
-        feature = self.base
+        feature = None
         if self._slices:
-            coefficients = self._coefficients().float()
-            feature = self._fcn[self._level].decode(coefficients, self.base)
-            if self._level == len(self._networks.levels):
-                self.detail = feature - self.base
-        self._features.append(feature)
+            feature = self._fcn[self._level].decode(self._coefficients().float(), self.base)
+        if self._level < len(self._networks.levels):
+            self._features.append(self.base if feature is None else feature)
+        elif feature is not None:
+            self.detail = feature - self.base
 
     def _coefficients(self) -> Tensor:
         """All slices of the level at hand ``(1, C, h, w)`` exact, missing ones as their predicted means."""

@@ -12,7 +12,7 @@ from PIL import Image
 
 import hsc
 from hsc import alignment, bitstream, entropy, images, soft
-from hsc.codec import DETAILED_MODEL_ID, _symbols
+from hsc.codec import DETAILED_MODEL_ID, _highest, _symbols
 from hsc.errors import BitstreamError, HSCError
 from hsc.generator import sample_codes
 from hsc.model import FIRST_LEVEL
@@ -215,6 +215,23 @@ def test_foreign_files_are_refused(codec, data):
                        (data + b"x", "longer|says")):
         with pytest.raises(BitstreamError, match=words):
             codec.parse(bad)
+
+
+@pytest.mark.parametrize("sizes,max_bytes,expected", [
+    (lambda q: 400 * 2 ** (q / 64), 800, 63),
+    (lambda q: 400 * 2 ** (q / 20), 800, 19),
+    (lambda q: 400 * 2 ** (q / 300), 600, 174),
+    (lambda q: 500 if q < 96 else 900, 800, 95),
+    (lambda q: 500, 800, 255),
+    (lambda q: 500, 499, None),
+    (lambda q: 400 * 2 ** (q / 64), 399, None),
+])
+@pytest.mark.parametrize("guess", [0, 64, 255])
+def test_search_finds_the_highest_quality_that_fits(sizes, max_bytes, expected, guess):
+    tried = []
+    found = _highest(lambda q: tried.append(q) or sizes(q), max_bytes, 0.98, guess)
+    assert found == expected or sizes(found) >= 0.98 * max_bytes and sizes(found) <= max_bytes
+    assert len(set(tried)) <= 12 and all(0 <= q < 256 for q in tried)
 
 
 def test_huge_and_infinite_latents_never_reach_the_coder():

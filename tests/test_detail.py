@@ -13,13 +13,15 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import hsc
-from hsc import detail, images, weights
-from hsc.bitstream import BitstreamReader
-from hsc.codec import DETAIL_BYTES, DETAILED_MODEL_ID, LOOKS, MODEL_ID
+from hsc import detail, entropy, images, weights
+from hsc.bitstream import BitstreamReader, file_bytes
+from hsc.codec import DETAIL_BYTES, DETAILED_MODEL_ID, LOOK_BYTES, LOOKS, MODEL_ID
 from hsc.entropy import detail_quality
+from hsc.errors import BitstreamError
 from hsc.generator import sample_codes
 from hsc.model import DETAIL_LEVEL, FIRST_LEVEL
 from hsc.preview import PreviewHead
+from hsc.soft import MULTIPLIER
 from hsc.train import detail as stage
 from hsc.train.export import export
 from hsc.train.rate import RateModel
@@ -64,14 +66,54 @@ def test_detail_by_quality_too(codec, face):
 
 
 def test_progress_counts_looks(codec, face):
-    seen = []
-    codec.encode(face, max_bytes=DETAIL_BYTES, refine=1, progress=lambda *report: seen.append(report))
-    assert seen == [(index, 1 + LOOKS) for index in range(1, 2 + LOOKS)]
+    for max_bytes, looks in ((DETAIL_BYTES, LOOKS - 1), (LOOK_BYTES, LOOKS)):
+        seen = []
+        codec.encode(face, max_bytes=max_bytes, refine=1, progress=lambda *report: seen.append(report))
+        assert seen == [(index, 1 + looks) for index in range(1, 2 + looks)]
 
 
-def test_quality_of_detail_never_falls():
+def test_quality_of_detail_grows_from_where_it_is_least():
     found = [detail_quality(quality) for quality in range(256)]
-    assert found == sorted(found) and found[0] > 0 and found[-1] == 255
+    least = entropy.LEAST_DETAILED
+    assert found[0] == found[least - 1] == found[least] < found[least + 1] and found == sorted(found)
+    assert found[110] == 40 and found[-1] == 255  # a file's meaning
+
+
+def test_detail_that_S_and_F_would_starve_for_is_left_out(codec, face):
+    """Where not all of it fits at the quality at which it costs least, there is less of it, or none."""
+    latents = replace(codec.latents(*codec.invert(face)), multiplier=MULTIPLIER,
+                      detail=30 * torch.randn(1, 32, 32, 32, generator=torch.Generator().manual_seed(0)))
+    complete = file_bytes(codec._quantise(latents, entropy.LEAST_DETAILED).bits)
+    for budget in (complete // 2, complete - 1, complete):
+        coded, quality, layers = codec._fit(latents, budget)
+        assert file_bytes(coded.bits[:layers]) <= budget
+        assert (layers == codec.networks.layers + 2) == (budget == complete)
+        assert quality >= entropy.LEAST_DETAILED or layers <= codec.networks.layers
+
+
+def test_files_that_name_the_plain_model_have_no_detail(codec, face, monkeypatch):
+    latents = replace(codec.latents(*codec.invert(face)), detail=torch.zeros(1, 32, 32, 32))
+    coded = codec._quantise(latents, 100)
+    assert len(codec.parse(codec._write(coded, 100)).layers) == codec.networks.layers + 2
+    with monkeypatch.context() as patched:
+        patched.setattr("hsc.codec.DETAILED_MODEL_ID", MODEL_ID)
+        wrong = codec._write(coded, 100)
+    with pytest.raises(BitstreamError, match="15 layers; this model knows 13"):
+        codec.parse(wrong)
+
+
+def test_long_files_weigh_bits_in_quantisation(codec, face, monkeypatch):
+    """Fewer of them at the same quality, which decode to what was coded."""
+    latents = codec.latents(*codec.invert(face))
+    plain, thrifty = (codec._quantise(replace(latents, multiplier=value), 120) for value in (0, MULTIPLIER))
+    assert sum(thrifty.bits[1:]) < 0.97 * sum(plain.bits[1:])
+    decoded = codec.parse(codec._write(thrifty, 120))
+    assert all(np.array_equal(*pair) for pair in zip(decoded.symbols, thrifty.symbols))
+    seen, quantise = [], codec._quantise
+    monkeypatch.setattr(codec, "_quantise", lambda some, *rest: seen.append(some.multiplier) or quantise(some, *rest))
+    codec.encode(face, max_bytes=DETAIL_BYTES, refine=1)
+    assert set(seen) == {MULTIPLIER}
+
 
 
 def test_detail_gives_way_to_an_edit(codec, long):

@@ -25,6 +25,7 @@ from hsc.entropy import DETAIL_LAG, DETAIL_SLOPE, QUALITIES
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
 from hsc.networks.detail import SCALE
+from hsc.soft import MULTIPLIER
 from hsc.train.start import principal_components
 from hsc.train.trainer import Batch, Trainer
 
@@ -34,8 +35,8 @@ PHOTOS, GENERATED = 6, 2
 """Faces of a step, or as many as there are."""
 EDGE = MARGIN + 1
 """Features around the part of a part that is judged: those that the generator needs, and one for the networks."""
-QUALITY = 0.27
-"""The lowest that is trained for; half of the faces are within a quarter of the way from there to the highest."""
+QUALITY = 0.3
+"""The lowest that is trained for."""
 PASSES = 2
 """Learned steps of refinement that faces have been through; a third would not change what is learned here."""
 STEP = 0.007
@@ -94,18 +95,13 @@ def collect(trainer: Trainer, batches: Iterable[Batch]) -> Faces:
     pictures: list[Tensor] = []
     for batch in batches:
         fine = Batch(batch.pictures[:batch.fine], batch.large, batch.details)
-        share = torch.rand(batch.fine, 1, generator=trainer.random).to(trainer.device).square()
-        quality = QUALITY + (1 - QUALITY) * share
+        quality = torch.empty(batch.fine, 1).uniform_(QUALITY, 1, generator=trainer.random).to(trainer.device)
         count = torch.full((batch.fine,), networks.layers - 1, device=trainer.device)
         target = trainer.loss.target(fine.pictures)
         found = trainer.invert(fine.pictures)
         semantics, encoders = trainer.refined(target, fine, *found, quality, count, PASSES)
-        coded = soft.quantise(networks, trainer.prefix, semantics, encoders, quality)
-        width = networks.scn.step(quality)
-        semantics, coarser = (semantics / width).round() * width, None
-        for fcn, sce, latents in zip(networks.fcn, networks.sce, coded.latents[1:]):
-            context = sce.start(semantics, quality, coarser)
-            coarser, _ = soft.code_slices(fcn, sce, latents, context, fcn.step.log2(quality)[:, :, None, None])
+        coded = soft.quantise(networks, trainer.prefix, semantics, encoders, quality, multiplier=MULTIPLIER)
+        semantics, *_, coarser = coded.coefficients
         values = quality, semantics, coarser, coded.codes, coded.features[-1].to(settings.precision)
         for column, value in zip(columns, values):
             column.append(value)
@@ -261,12 +257,15 @@ def terms(stage: Stage) -> dict[str, Tensor]:
         if torch.rand((), generator=trainer.random) >= AGAIN:
             break
         with torch.no_grad():
-            coefficients, _ = soft.code_slices(network, context, wanted, prediction, log2_step)
+            coefficients, _ = soft.code_slices(
+                network, context, wanted, prediction, log2_step, multiplier=MULTIPLIER
+            )
             features = network.decode(coefficients, parts.base)
         gradient, _ = stage.gradient(parts, features)
         wanted = wanted + network.encode(parts.halves, gradient, features)
     coefficients, bits = soft.code_slices(
-        network, context, wanted, prediction, log2_step, count, True, trainer.rate.slice_bits
+        network, context, wanted, prediction, log2_step, count, slice_bits=trainer.rate.slice_bits,
+        multiplier=MULTIPLIER,
     )
     after = stage.distortion(parts, network.decode(coefficients, parts.base))
     received = torch.arange(len(bits), device=trainer.device) < count[:, None]

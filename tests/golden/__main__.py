@@ -16,7 +16,7 @@ import hsc
 from hsc.generator import sample_codes
 
 FOLDER = Path(__file__).parent
-FILES = {"short": (11, {"max_bytes": 400}), "middle": (12, {"max_bytes": 1000}), "detailed": (14, {"max_bytes": 2500})}
+FILES = {"short": (11, {"max_bytes": 400}), "middle": (12, {"max_bytes": 1000}), "detailed": (14, {"quality": 110})}
 
 
 def main() -> None:
