@@ -15,7 +15,7 @@ from hsc.networks.gain import QuantisationStep
 
 PICTURE = 512
 """Side of the picture that the encoder sees."""
-SCALE = 0.02
+CHANGE = 0.02
 """Of changes to the features, whose own deviation is about 1: much detail comes from small ones."""
 
 
@@ -65,4 +65,4 @@ class DetailCompressionNetwork(FeatureCompressionNetwork):
 
     def decode(self, coefficients: Tensor, base: Tensor) -> Tensor:
         """Dequantised coefficients ``(B, latent, h, w)`` and features to F^ ``(B, C, 2h, 2w)``."""
-        return base + SCALE * sum(self.changes(coefficients, base))
+        return base + CHANGE * sum(self.changes(coefficients, base))

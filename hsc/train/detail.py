@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from hsc import soft
 from hsc.codec import LOOKS
-from hsc.detail import MARGIN, SIDE, distortion
+from hsc.detail import MARGIN, SCALE, SIDE, distortion
 from hsc.entropy import DETAIL_LAG, DETAIL_SLOPE, QUALITIES
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
-from hsc.networks.detail import SCALE
+from hsc.networks.detail import CHANGE
 from hsc.soft import MULTIPLIER
 from hsc.train.start import principal_components
 from hsc.train.trainer import Batch, Trainer
@@ -162,7 +162,7 @@ class Stage:
 
         full = [cut(index) for index in picks[0].tolist()]
         halves = [F.avg_pool2d(picture, 2) for picture in full] + [cut(index) for index in picks[1].tolist()]
-        nothing = base.new_empty(0, 3, 16 * PART, 16 * PART)
+        nothing = base.new_empty(0, 3, SCALE * PART, SCALE * PART)
         return Parts(chosen, (row, column), codes, base[:, :, row:row + PART, column:column + PART],
                      torch.stack(halves), torch.stack(full) if full else nothing)
 
@@ -177,7 +177,8 @@ class Stage:
         kind = self.trainer.settings.precision
         codes = parts.codes.to(kind)
         made = self.trainer.generator.suffix(features[:, :, own, own].to(kind), codes, DETAIL_LEVEL, place)
-        made = made[:, :, 16 * MARGIN:-16 * MARGIN, 16 * MARGIN:-16 * MARGIN].float()
+        seen = slice(SCALE * MARGIN, -SCALE * MARGIN)
+        made = made[:, :, seen, seen].float()
         lpips, count = self.trainer.loss.lpips_only, len(parts.large)
 
         def cut(picture: Tensor) -> Tensor:
@@ -214,7 +215,7 @@ def start(trainer: Trainer, stage: Stage, batches: int = 24) -> None:
     shape = network.analysis.weight.shape
     network.analysis.weight.copy_(-(basis.T / (size * unit)).reshape(shape))
     network.analysis.bias.zero_()
-    network.synthesis.weight.copy_((basis.T * unit * STEP / SCALE).reshape(shape))
+    network.synthesis.weight.copy_((basis.T * unit * STEP / CHANGE).reshape(shape))
     network.synthesis.bias.zero_()
     network.see_gradient.weight.div_(size * unit)
     print(f"detail: gradients of {float(size):.4f}, deviations of what is asked for "
@@ -238,7 +239,7 @@ def detail(trainer: Trainer, out: Path) -> None:
 
 
 def terms(stage: Stage) -> dict[str, Tensor]:
-    """Of the loss, for a random part of some faces."""
+    """Of the loss, for a random part of some faces; what it was ``before`` is of a feature more on each side."""
     trainer, faces = stage.trainer, stage.faces
     network, context = trainer.networks.detail, trainer.networks.detail_context
     parts = stage.parts()
