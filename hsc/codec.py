@@ -231,7 +231,7 @@ class Codec:
         Args:
             image: FFHQ-aligned face, square, any size; see :mod:`hsc.alignment`.
             max_bytes: largest size of the file. The best quality that fits is searched for.
-            quality: 0 ... 255 instead, for about 400 to about 14,000 bytes.
+            quality: 0 ... 255 instead, for about 400 to about 10,000 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.3 s each on two
                 cores; longer files then look for detail, see :mod:`hsc.detail`, at about 1 s a look. 0 does neither,
                 and ends at about 5,500 bytes. The decoder is the same.
