@@ -352,15 +352,16 @@ class Codec:
             raise HSCError(f"The smallest file has {EMPTY_BYTES} bytes; {max_bytes} is too few.")
         layers = self.networks.layers + (0 if latents.detail is None else self.networks.detail_layers)
         guess = round(DOUBLING * math.log2(max_bytes / LEAST_BYTES)) if guess is None else guess
-        best = highest(layers, guess), layers
-        while best[0] is None:
+        best = layers, highest(layers, guess)
+        while best[1] is None:
             layers -= 1
-            best = highest(layers, guess if layers >= self.networks.layers else 0) if layers else 0, layers
-        while size(layers, best[0]) < ENOUGH * max_bytes and best[0] < entropy.QUALITIES - 1 and layers > 1:
+            best = layers, highest(layers, guess if layers >= self.networks.layers else 0) if layers else 0
+        while size(*best) < ENOUGH * max_bytes and best[1] < entropy.QUALITIES - 1 and layers > 1:
             layers -= 1
-            other = highest(layers, best[0], best[0]), layers
-            best = max(best, other, key=lambda each: size(each[1], each[0]))
-        return coded[best[0]], *best
+            other = layers, highest(layers, best[1], best[1])
+            best = max(best, other, key=lambda each: size(*each))
+        layers, quality = best
+        return coded[quality], quality, layers
 
     def _quantise(self, latents: Latents, quality: int) -> _Coded:
         """Latents to the symbols of all layers at one quality."""
@@ -368,7 +369,6 @@ class Codec:
         symbols = [_symbols(latents.semantics.double() / state.semantic_step)]
         indexes = [state.semantic_tables]
         state.take_semantics(symbols[0])
-        scales = torch.tensor(entropy.scale_table(), dtype=torch.float64, device=self.device).log2()
         features, networks = latents.features, list(self.networks.fcn)
         if latents.detail is not None:
             networks.append(self.networks.detail)
@@ -379,8 +379,8 @@ class Codec:
             for own in y.chunk(network.slices, 1):
                 indexes.append(state.predict())
                 offset = (own - state.mean) / state.step
-                scale = scales[torch.from_numpy(indexes[-1]).to(offset.device)].view_as(offset)
-                symbols.append(_symbols(soft.rate_distortion_round(offset, scale, latents.multiplier)))
+                log2_scale = entropy.log2_scales(torch.from_numpy(indexes[-1]).to(offset).view_as(offset))
+                symbols.append(_symbols(soft.rate_distortion_round(offset, log2_scale, latents.multiplier)))
                 state.take(symbols[-1])
         bits = [
             (self.tables.gaussian if layer else self.tables.semantic).code_length(part, index)

@@ -23,10 +23,10 @@ SCALES = 64
 """Gaussian tables ..."""
 SCALE_MIN, SCALE_STEP = -3.25, 0.1796875
 """... whose log2 standard deviations start here and are this far apart (46/256, on the activation grid)."""
-DETAIL_SLOPE, DETAIL_LAG = 2, 180
-"""Quality of detail over that of S and F: once those are good, more is gained by detail than by them."""
-LEAST_DETAILED = 92
-"""The lowest quality of S and F at which that of detail is not at its least."""
+DETAIL_SLOPE, DETAIL_LAG, DETAIL_LEAST = 2, 180, 4
+"""Quality of detail over that of S and F, and its least: once those are good, more is gained by detail than by them."""
+LEAST_DETAILED = (DETAIL_LAG + DETAIL_LEAST) // DETAIL_SLOPE
+"""The quality of S and F below which that of detail falls no further."""
 
 
 def quality_value(quality: int) -> Tensor:
@@ -36,7 +36,7 @@ def quality_value(quality: int) -> Tensor:
 
 def detail_quality(quality: int) -> int:
     """Quality byte of a file to that of its detail."""
-    return min(max(DETAIL_SLOPE * quality - DETAIL_LAG, 4), QUALITIES - 1)
+    return min(max(DETAIL_SLOPE * quality - DETAIL_LAG, DETAIL_LEAST), QUALITIES - 1)
 
 
 def scale_indexes(log2_scale: Tensor) -> Tensor:
@@ -45,9 +45,14 @@ def scale_indexes(log2_scale: Tensor) -> Tensor:
     return nearest.clamp(0, SCALES - 1).long()
 
 
+def log2_scales(indexes: Tensor | int) -> Tensor | float:
+    """Numbers of Gaussian tables to the log2 of their standard deviations, in steps."""
+    return SCALE_MIN + indexes * SCALE_STEP
+
+
 def scale_table() -> list[float]:
     """Standard deviations of the Gaussian tables, in steps."""
-    return [2 ** (SCALE_MIN + i * SCALE_STEP) for i in range(SCALES)]
+    return [2 ** log2_scales(i) for i in range(SCALES)]
 
 
 @dataclass(frozen=True)

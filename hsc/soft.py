@@ -15,7 +15,7 @@ from torch import Tensor
 from hsc import entropy
 from hsc.model import HSCNetworks
 from hsc.networks import FeatureCompressionNetwork, SemanticContextEncoder
-from hsc.networks.gain import round_through
+from hsc.networks.gain import round_through, straight_through
 
 MULTIPLIER = 0.12
 """Lagrange's, of :func:`rate_distortion_round`: 2 ln 2 / 12 is right for a uniform quantiser of high rate."""
@@ -65,9 +65,9 @@ def rate_distortion_round(offset: Tensor, log2_scale: Tensor, multiplier: float)
         log2_scale: of their predicted deviation, likewise.
         multiplier: squared quantisation steps that saving a bit is worth; 0 rounds to the nearest.
     """
-    if not multiplier:
-        return offset.round()
     nearest = offset.round()
+    if not multiplier:
+        return nearest
     shorter = nearest - nearest.sign()
     saved = gaussian_bits(nearest, log2_scale) - gaussian_bits(shorter, log2_scale)
     paid = (offset - shorter).square() - (offset - nearest).square()
@@ -126,7 +126,7 @@ def code_slices(
         mean, log2_scale = sce(number, context)
         width = torch.exp2(exponent)
         offset = (own - mean) / width
-        symbols = offset + (rate_distortion_round(offset, log2_scale - exponent, multiplier) - offset).detach()
+        symbols = straight_through(offset, rate_distortion_round(offset, log2_scale - exponent, multiplier))
         spread = offset + torch.rand_like(offset) - 0.5 if noise else symbols
         bits.append(slice_bits(spread, log2_scale - exponent).sum((1, 2, 3)))
         value = symbols * width + mean

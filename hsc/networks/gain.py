@@ -33,6 +33,11 @@ class QuantisationStep(nn.Module):
         return exp2(exponent) if exponent.dtype == torch.float64 else torch.exp2(exponent)
 
 
+def straight_through(values: Tensor, symbols: Tensor) -> Tensor:
+    """The symbols; gradients pass to the values as if nothing had happened (straight-through estimator)."""
+    return values + (symbols - values).detach()
+
+
 def round_through(values: Tensor) -> Tensor:
-    """Round; the gradient passes as if nothing had happened (straight-through estimator)."""
-    return values + (values.round() - values).detach()
+    """Round, straight through."""
+    return straight_through(values, values.round())
