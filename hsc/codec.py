@@ -30,9 +30,9 @@ from hsc.rangecoder import MAX_SYMBOL
 
 MODEL_ID = 5
 """Names the shipped networks and tables, and the files without detail."""
-DETAILED_MODEL_ID = 6
+DETAILED_MODEL_ID = 7
 """The same with detail: names the files that have some, and the networks that code it."""
-RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4", 5: "0.5", 6: "0.6"}
+RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4", 5: "0.5", 6: "0.6", 7: "0.7"}
 """The release of this project that has each model."""
 CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
@@ -47,7 +47,10 @@ DETAIL_FROM, DETAIL_BYTES = 100, 1300
 """Quality, or bytes that are allowed, from which files have detail: below, S and F say more without."""
 LOOKS, STEPS_A_LOOK, MORE_LOOKS = 3, 8, 2
 """How often the encoder looks for detail, after how many refinement steps beyond the ordinary once more, and at most
-how many times more: in training there were three."""
+how many times more."""
+DETAIL_STEPS = 5
+"""So many more steps of refinement take files with detail: they gain more by them than by a look, which costs as much as
+three."""
 LOOK_BYTES = 2000
 """Below, it looks once less: a likeness is kept better."""
 COARSER_BYTES, COARSER_SHARE = 375, 0.25
@@ -233,8 +236,8 @@ class Codec:
             max_bytes: largest size of the file. The best quality that fits is searched for.
             quality: 0 ... 255 instead, for about 400 to about 10,000 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.3 s each on two
-                cores; longer files then look for detail, see :mod:`hsc.detail`, at about 1 s a look. 0 does neither,
-                and ends at about 5,500 bytes. The decoder is the same.
+                cores, five more for longer files; those then look for detail, see :mod:`hsc.detail`, at about 1 s a
+                look. 0 does neither, and ends at about 5,500 bytes. The decoder is the same.
             progress: called with steps and looks done and all of them.
 
         Raises:
@@ -254,20 +257,21 @@ class Codec:
             return self._write(*whole)
         enough = max_bytes >= DETAIL_BYTES if quality is None else quality >= DETAIL_FROM
         detailed = enough and self.networks.detail is not None
-        looks = 0
+        looks, steps = 0, refine
         if detailed:
+            steps += DETAIL_STEPS
             latents = replace(latents, multiplier=soft.MULTIPLIER)
             looks = LOOKS - (max_bytes is not None and max_bytes < LOOK_BYTES)
             looks += min(max(refine - REFINE, 0) // STEPS_A_LOOK, MORE_LOOKS)
-        report = _counting(progress, refine + looks)
+        report = _counting(progress, steps + looks)
         start, layers = quality, self.networks.layers
         if quality is None:
             budget = round(COARSER_BYTES + COARSER_SHARE * max_bytes) if detailed else max_bytes
             _, start, layers = self._fit(latents, budget, close=ENOUGH)
             layers = self.networks.layers if detailed else layers
-        better = improve(self, image, latents, start, layers, refine, report) if layers else latents
+        better = improve(self, image, latents, start, layers, steps, report) if layers else latents
         if detailed:
-            better, start = self._detailed(image, better, start, max_bytes, looks, partial(report, refine))
+            better, start = self._detailed(image, better, start, max_bytes, looks, partial(report, steps))
         if quality is not None:
             return self._write(self._quantise(better, quality), quality)
         if detailed:
@@ -299,14 +303,14 @@ class Codec:
 
         Detail is of what the symbols before it leave, so it is to be found beside those that the file will have.
         """
+        network, side = self.networks.detail, 2 << DETAIL_LEVEL
+        latents = replace(latents, detail=torch.zeros(1, network.latent, side, side, device=self.device))
         for index in range(looks):
             if index and max_bytes is not None:
                 coded, quality, _ = self._fit(latents, max_bytes, quality, ENOUGH)
             else:
                 coded = self._quantise(latents, quality)
-            feature = coded.state.features()[-1]
-            more = look(self, image, coded.state.codes, feature, coded.state.detail)
-            latents = replace(latents, detail=more if latents.detail is None else latents.detail + more)
+            latents = replace(latents, detail=look(self, image, coded.state, latents.detail))
             report(index + 1)
         return latents, quality
 

@@ -15,17 +15,22 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from hsc import images
+from hsc import images, soft
 from hsc.generator import SIZE
+from hsc.layers import LayerState
 from hsc.model import DETAIL_LEVEL
+from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
 from hsc.networks.detail import PICTURE
+from hsc.refine import RATE_SPAN, RATE_WEIGHT
 
 if TYPE_CHECKING:
     from hsc.codec import Codec
 
-LPIPS_WEIGHT, COLOUR_WEIGHT, LIKENESS_WEIGHT = 2.0, 0.5, 20.0
+LPIPS_WEIGHT, COLOUR_WEIGHT, LIKENESS_WEIGHT = 2.0, 0.5, 15.0
 """Of the distortion, beside L1 at 512 px; as in training. The last is of squared differences at 256 px, which say most
 of who somebody is: identity networks see about as much."""
+FULL = 0.75
+"""Share of LPIPS that is seen at 1024 px, where a picture has as many, beside 512."""
 PATCH = 16
 """Side of the patches, in pixels of 512, whose mean colour is to be kept."""
 SIDE = 4 * 2**DETAIL_LEVEL
@@ -49,7 +54,7 @@ def distortion(lpips: Callable[[Tensor, Tensor], Tensor], made: Tensor, photo: T
     expected = F.avg_pool2d(photo, 2) if full else photo
     seen = lpips(half, expected)
     if full:
-        seen = (seen + lpips(made, photo)) / 2
+        seen = torch.lerp(seen, lpips(made, photo), FULL)
     difference = half - expected
     colour = F.avg_pool2d(difference, PATCH).abs().mean((1, 2, 3))
     likeness = F.avg_pool2d(difference, 2).square().mean((1, 2, 3))
@@ -57,28 +62,72 @@ def distortion(lpips: Callable[[Tensor, Tensor], Tensor], made: Tensor, photo: T
             + LIKENESS_WEIGHT * likeness)
 
 
-def look(
-    codec: Codec, image: Image.Image, codes: Tensor, feature: Tensor, change: Tensor | None = None
-) -> Tensor:
-    """What to add to the coefficients of detail ``(1, C, 32, 32)`` of an aligned face.
+def look(codec: Codec, image: Image.Image, state: LayerState, wanted: Tensor) -> Tensor:
+    """Coefficients of detail ``(1, C, 32, 32)`` of an aligned face, nearer to what it asks for.
 
     Args:
-        codes, feature: S^ ``(1, 16, 512)`` and the finest F^, as they will be coded or nearly so.
-        change: detail that was coded so far, ``(1, 512, 64, 64)``.
+        state: after all its layers were taken.
+        wanted: coefficients that were coded as its detail.
     """
-    base = codec.generator.prefix(codes, DETAIL_LEVEL, feature, codec.networks.levels[-1])
-    if change is not None:
-        base = base + change
-    asked = gradient(codec, images.to_tensor(image, SIZE).to(codec.device), codes, base)
-    return codec.networks.detail.encode(images.to_tensor(image, PICTURE).to(codec.device), asked, base)
+    networks = codec.networks
+    codes, quality = state.codes, state.quality.float()
+    # What a small picture lacks would be seen as blur that is wanted.
+    target = images.to_tensor(image, SIZE if image.width > PICTURE else PICTURE).to(codec.device)
+    picture = images.to_tensor(image, PICTURE).to(codec.device)
+    return wanted + improvement(
+        networks.detail, networks.detail_context, lambda features: gradient(codec, target, codes, features),
+        picture, wanted, state.base, state.start.float(), quality,
+    )
+
+
+def improvement(
+    network: DetailCompressionNetwork, context: SemanticContextEncoder, ask: Callable[[Tensor], Tensor],
+    picture: Tensor, wanted: Tensor, base: Tensor, start: Tensor, quality: Tensor,
+) -> Tensor:
+    """What to add to coefficients of detail ``(B, C, h, w)``, of pictures or parts of them.
+
+    Gradients flow through the analysis alone, not through the coding that it learns from.
+
+    Args:
+        ask: features ``(B, 512, 2h, 2w)`` to the gradient of the distortion, summed over places.
+        picture: ``(B, 3, 16h, 16w)``.
+        wanted: coefficients so far.
+        base: features without detail.
+        start: see :meth:`hsc.networks.SemanticContextEncoder.start`.
+        quality: of detail, ``(B, 1)``.
+    """
+    log2_step = network.step.log2(quality).detach()[:, :, None, None]
+    step = torch.exp2(log2_step)
+    # What a bit costs, beside a distortion that is summed over places; everything is seen in bits for each step.
+    price = (RATE_WEIGHT / 8 * SIDE**2 * torch.exp2(-RATE_SPAN * quality))[:, :, None, None]
+    with torch.enable_grad():
+        leaf = wanted.detach().requires_grad_(True)
+        coefficients, bits, scales = soft.code_slices(
+            network, context, leaf, start, log2_step, multiplier=soft.MULTIPLIER
+        )
+        features = network.decode(coefficients, base)
+        asked = ask(features.detach())
+        towards, = torch.autograd.grad(features, leaf, asked, retain_graph=True)
+        rate, = torch.autograd.grad(sum(part.sum() for part in bits), leaf)
+    with torch.no_grad():
+        symbols = torch.cat((
+            (leaf - coefficients) / step, torch.asinh(coefficients / step), scales,
+            torch.asinh(towards * step / price), torch.asinh(rate * step),
+            quality[:, :, None, None].expand(-1, -1, *leaf.shape[-2:]),
+        ), 1)
+    return network.encode(picture, asked, features.detach(), symbols.detach(), step)
 
 
 def gradient(codec: Codec, target: Tensor, codes: Tensor, features: Tensor) -> Tensor:
-    """Of the distortion, summed over places, with respect to features ``(1, 512, 64, 64)``."""
+    """Of the distortion, summed over places, with respect to features ``(1, 512, 64, 64)``.
+
+    Args:
+        target: the picture at 1024 or 512 px, at which it is seen; see :func:`distortion`.
+    """
     generator, _ = codec.looking_glass
     kind = generator.input.dtype
     codes, given = codes.to(kind), features.to(kind)
-    result = torch.zeros_like(features)
+    result, scale = torch.zeros_like(features), target.shape[-1] // SIDE
     lpips = partial(codec.lpips, precision=kind)
     for top in range(0, SIDE, ROWS):
         first, last = max(top - MARGIN, 0), min(top + ROWS + MARGIN, SIDE)
@@ -86,7 +135,8 @@ def gradient(codec: Codec, target: Tensor, codes: Tensor, features: Tensor) -> T
             part = given[:, :, first:last].clone().requires_grad_(True)
             made = generator.suffix(part, codes, DETAIL_LEVEL, (first, 0)).float()
             rows = slice(SCALE * (top - first), SCALE * (top - first + ROWS))
-            loss = distortion(lpips, made[:, :, rows], target[:, :, SCALE * top:SCALE * (top + ROWS)])
+            expected = target[:, :, scale * top:scale * (top + ROWS)]
+            loss = distortion(lpips, made[:, :, rows], expected)
             found, = torch.autograd.grad(loss.sum() * ROWS * SIDE, part)
         result[:, :, first:last] += found.float()
     return result

@@ -39,7 +39,7 @@ class OpenVINORenderer:
         self._inputs: list[ov.Node] = []
         self._noise: list[np.ndarray] = []
         side = 4 * 2**DETAIL_LEVEL
-        self._no_detail = torch.zeros(1, CHANNELS[DETAIL_LEVEL - 1], side, side)
+        self._no_detail = torch.zeros(1, side, side, CHANNELS[DETAIL_LEVEL - 1])
         model = self._build(generator, level)
         config = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         if threads:
@@ -56,7 +56,8 @@ class OpenVINORenderer:
             codes: style codes ``(1, 16, 512)``.
             detail: what is added to the features ``(1, 512, 64, 64)`` that come after them.
         """
-        given = (features, codes, self._no_detail if detail is None else detail)
+        # Channels last, as detail comes: turning eight megabytes around would take longer than anything made of them.
+        given = (features, codes, self._no_detail if detail is None else detail.permute(0, 2, 3, 1))
         inputs = [np.ascontiguousarray(value.cpu().numpy(), np.float32) for value in given]
         with self._one_at_a_time:  # memory cannot be released while another thread of a server renders
             request = self._compiled.create_infer_request()
@@ -87,7 +88,7 @@ class OpenVINORenderer:
             order = _haar_order(channels) if index + 1 < blocks else np.arange(channels)
             x = self._styled(x, second, f"{name}.conv2", order)
             if index + 1 == DETAIL_LEVEL:
-                x = ops.add(x, ops.gather(detail, order, 1))
+                x = ops.add(x, ops.transpose(ops.gather(detail, order, 3), [0, 3, 1, 2]))
         x = self._modulate(x, code[LAYERS - 1], "to_img.style", 1 / math.sqrt(channels))
         bands = _haar_order(len(self._weights["to_img.bias"]))
         x = _convolution(x, self._weights["to_img.weight"][bands], self._weights["to_img.bias"][bands])

@@ -103,7 +103,9 @@ def quantise(
         context = sce.start(semantics, quality, coarser)
         received = None if count is None else count - first
         latents.append(features[index](bases[-1]))
-        coarser, own = code_slices(fcn, sce, latents[-1], context, log2_step, received, noise, slice_bits, multiplier)
+        coarser, own, _ = code_slices(
+            fcn, sce, latents[-1], context, log2_step, received, noise, slice_bits, multiplier
+        )
         bits += own
         coefficients.append(coarser)
         feature = fcn.decode(coarser, bases[-1])
@@ -118,23 +120,29 @@ def code_slices(
     fcn: FeatureCompressionNetwork, sce: SemanticContextEncoder, coefficients: Tensor, context: Tensor,
     log2_step: Tensor, count: Tensor | None = None, noise: bool = False,
     slice_bits: Callable[[Tensor, Tensor], Tensor] = gaussian_bits, multiplier: float = 0,
-) -> tuple[Tensor, list[Tensor]]:
-    """One level of :func:`quantise`: decoded coefficients ``(B, C, h, w)`` and the bits of each slice ``(B,)``."""
-    received, bits = [], []
+) -> tuple[Tensor, list[Tensor], Tensor]:
+    """One level of :func:`quantise`.
+
+    Returns:
+        Decoded coefficients ``(B, C, h, w)``, the bits of each slice ``(B,)``, and the log2 of the predicted deviation
+        of each coefficient, in steps.
+    """
+    received, bits, scales = [], [], []
     slices = zip(coefficients.chunk(fcn.slices, 1), log2_step.chunk(fcn.slices, 1))
     for number, (own, exponent) in enumerate(slices):
         mean, log2_scale = sce(number, context)
         width = torch.exp2(exponent)
         offset = (own - mean) / width
-        symbols = straight_through(offset, rate_distortion_round(offset, log2_scale - exponent, multiplier))
+        scales.append(log2_scale - exponent)
+        symbols = straight_through(offset, rate_distortion_round(offset, scales[-1], multiplier))
         spread = offset + torch.rand_like(offset) - 0.5 if noise else symbols
-        bits.append(slice_bits(spread, log2_scale - exponent).sum((1, 2, 3)))
+        bits.append(slice_bits(spread, scales[-1]).sum((1, 2, 3)))
         value = symbols * width + mean
         if count is not None:
             value = torch.where((count > number)[:, None, None, None], value, mean)
         received.append(value)
         context = torch.cat((context, value), 1)
-    return torch.cat(received, 1), bits
+    return torch.cat(received, 1), bits, torch.cat(scales, 1)
 
 
 def no_offsets(networks: HSCNetworks, semantics: Tensor) -> list[Tensor]:

@@ -31,6 +31,14 @@ def wild(shared: Path) -> Path:
     return shared / "data" / "wild"
 
 
+@pytest.fixture(scope="session")
+def codec():
+    """The shipped codec; what a test changes of it is to be put back."""
+    import hsc
+
+    return hsc.Codec.load()
+
+
 @pytest.fixture
 def rng() -> torch.Generator:
     """A seeded source of random numbers."""
@@ -71,5 +79,5 @@ def few_faces():
     count = VALIDATION + 8
     faces = Faces(random.integers(0, 255, (count, 256, 256, 3), np.uint8), [str(i) for i in range(count)],
                   random.integers(0, 255, (2, 512, 512, 3), np.uint8))
-    faces.detailed = faces.training[:2]
+    faces.with_half = faces.training[:2]
     return faces

@@ -23,11 +23,6 @@ NAMES = ("short", "middle", "long", "detailed")
 
 
 @pytest.fixture(scope="module")
-def codec() -> hsc.Codec:
-    return hsc.Codec.load()
-
-
-@pytest.fixture(scope="module")
 def face(codec) -> Image.Image:
     """A synthetic face, so that these tests run everywhere."""
     codes = sample_codes(codec.generator, 1, torch.Generator().manual_seed(5), mixing=0)

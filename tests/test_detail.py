@@ -15,22 +15,18 @@ from safetensors.torch import save_file
 import hsc
 from hsc import detail, entropy, images, weights
 from hsc.bitstream import BitstreamReader, file_bytes
-from hsc.codec import DETAIL_BYTES, DETAILED_MODEL_ID, LOOK_BYTES, LOOKS, MODEL_ID
+from hsc.codec import DETAIL_BYTES, DETAIL_STEPS, DETAILED_MODEL_ID, LOOK_BYTES, LOOKS, MODEL_ID
 from hsc.entropy import detail_quality
 from hsc.errors import BitstreamError
 from hsc.generator import sample_codes
 from hsc.model import DETAIL_LEVEL, FIRST_LEVEL
 from hsc.preview import PreviewHead
+from hsc.refine import RATE_SPAN, RATE_WEIGHT
 from hsc.soft import MULTIPLIER
 from hsc.train import detail as stage
 from hsc.train.export import export
 from hsc.train.rate import RateModel
 from hsc.train.trainer import Settings, Trainer
-
-
-@pytest.fixture(scope="module")
-def codec() -> hsc.Codec:
-    return hsc.Codec.load()
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +65,7 @@ def test_progress_counts_looks(codec, face):
     for max_bytes, looks in ((DETAIL_BYTES, LOOKS - 1), (LOOK_BYTES, LOOKS)):
         seen = []
         codec.encode(face, max_bytes=max_bytes, refine=1, progress=lambda *report: seen.append(report))
-        assert seen == [(index, 1 + looks) for index in range(1, 2 + looks)]
+        assert seen == [(index, DETAIL_STEPS + 1 + looks) for index in range(1, DETAIL_STEPS + 2 + looks)]
 
 
 def test_quality_of_detail_grows_from_where_it_is_least():
@@ -110,7 +106,7 @@ def test_long_files_weigh_bits_in_quantisation(codec, face, monkeypatch):
     decoded = codec.parse(codec._write(thrifty, 120))
     assert all(np.array_equal(*pair) for pair in zip(decoded.symbols, thrifty.symbols))
     seen, quantise = [], codec._quantise
-    monkeypatch.setattr(codec, "_quantise", lambda some, *rest: seen.append(some.multiplier) or quantise(some, *rest))
+    monkeypatch.setitem(codec.__dict__, "_quantise", lambda some, *rest: seen.append(some.multiplier) or quantise(some, *rest))
     codec.encode(face, max_bytes=DETAIL_BYTES, refine=1)
     assert set(seen) == {MULTIPLIER}
 
@@ -149,7 +145,7 @@ def test_one_step_of_the_detail_stage_moves_detail_alone(few_faces, generated, c
     after = trainer.networks.state_dict()
     moved = {name.split(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}
     assert moved == {"detail", "detail_context"}
-    assert after["detail.synthesis_correction.3.weight"].any() and after["detail.analysis_correction.6.weight"].any()
+    assert after["detail.synthesis_correction.3.weight"].any() and after["detail.analysis_correction.4.weight"].any()
 
 
 def test_parts_of_pictures_ask_for_what_whole_ones_do(few_faces, codec, tmp_path, monkeypatch):
@@ -172,6 +168,40 @@ def test_parts_of_pictures_ask_for_what_whole_ones_do(few_faces, codec, tmp_path
     similar = F.cosine_similarity(found[inner].flatten(), expected[inner].flatten(), 0)
     ratio = found[inner].norm() / expected[inner].norm()
     assert similar > 0.95 and 0.9 < ratio < 1.1
+
+
+def test_parts_are_judged_up_to_the_border_of_the_picture_alone():
+    last = detail.SIDE - stage.PART
+    for place, rows, columns in (((0, last), slice(0, 29), slice(3, 32)), ((2, 2), slice(3, 29), slice(3, 29))):
+        parts = stage.Parts(torch.arange(1), place, *4 * [torch.zeros(1)])
+        assert parts.judged(3) == (rows, columns)
+        assert parts.area(3) == (rows.stop - rows.start) * (columns.stop - columns.start)
+
+
+def test_each_look_improves_what_is_coded(codec, face):
+    """At the same quality, where more bits would help as well: the rate weighed in."""
+    latents = replace(codec.latents(*codec.invert(face)), multiplier=MULTIPLIER)
+    target, losses = images.to_tensor(face, 1024), []
+    for looks in range(3):
+        found, quality = codec._detailed(face, latents, 150, None, looks, lambda done: None)
+        coded = codec._quantise(found, quality)
+        features = coded.state.features()
+        semantics = replace(codec.semantics(coded.state.codes), features=features, detail=coded.state.detail)
+        made = images.to_tensor(codec.render(semantics), 1024)
+        distortion = detail.distortion(codec.lpips, made, target)
+        weight = RATE_WEIGHT * 2 ** (-RATE_SPAN * detail_quality(quality) / 256)
+        losses.append(float(distortion) + weight * sum(coded.bits[-2:]) / 8)
+    assert losses[0] > losses[1] > losses[2]
+
+
+def test_small_pictures_are_judged_at_their_own_pixels(codec, face, monkeypatch):
+    seen, distortion = set(), detail.distortion
+    monkeypatch.setattr(detail, "distortion", lambda lpips, made, photo: (
+        seen.add(made.shape[-1] // photo.shape[-1]), distortion(lpips, made, photo))[1])
+    for side, scale in ((1024, 1), (512, 2), (300, 2)):
+        codec.encode(face.resize((side, side)), quality=150, refine=1)
+        assert seen == {scale}
+        seen.clear()
 
 
 def test_detail_is_exported_by_itself(codec, tmp_path):

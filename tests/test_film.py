@@ -9,14 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import hsc
 from hsc import film
 from hsc.errors import HSCError
-
-
-@pytest.fixture(scope="module")
-def codec() -> hsc.Codec:
-    return hsc.Codec.load()
 
 
 @pytest.fixture(scope="module")

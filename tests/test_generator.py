@@ -121,6 +121,7 @@ def test_fast_renderer_adds_detail(generator, codes):
     renderer = OpenVINORenderer(generator, 3)
     feature = generator.prefix(codes[:1], 3)
     detail = 0.05 * torch.randn(1, 512, 64, 64, generator=torch.Generator().manual_seed(0))
+    detail = detail.contiguous(memory_format=torch.channels_last)  # as it comes
     features = generator.prefix(codes[:1], DETAIL_LEVEL, feature, 3)
     expected = generator.suffix(features + detail, codes[:1], DETAIL_LEVEL)
     assert (renderer(feature, codes[:1], detail) - expected).abs().max() < 1e-3

@@ -58,7 +58,7 @@ def test_shards_are_decoded_once_and_split_by_name(tmp_path):
     assert first.names == again.names == [f"some/{i}.png" for i in range(3)]
     assert np.array_equal(first.pictures, again.pictures)
     assert first.pictures[2, 0, 0].tolist() == [160, 0, 0]
-    assert first.detailed.tolist() == [0, 1, 2] and first.details.shape == (3, 512, 512, 3)
+    assert first.with_half.tolist() == [0, 1, 2] and first.halves.shape == (3, 512, 512, 3)
     assert first.large(np.array([2])).shape == (1, 3, 1024, 1024)
     batch = first.batch(np.array([0, 2]), np.array([False, True]))
     assert batch.shape == (2, 3, 256, 256) and batch[0].max() == -1
@@ -187,11 +187,11 @@ def test_generated_faces_are_made_once_and_come_first_in_a_batch(few_faces, gene
     monkeypatch.setattr("hsc.train.trainer.GENERATED", 2)
     monkeypatch.setattr("hsc.train.trainer.cache_dir", lambda: tmp_path)
     trainer = Trainer(few_faces, Settings(0.02), generator, PreviewHead.load())
-    batch = trainer.batch(3, detailed=1, generated=2)
+    batch = trainer.batch(3, with_half=1, generated=2)
     assert batch.pictures.shape[0] == 5 and batch.fine == 3
-    assert batch.large.shape == (2, 3, 1024, 1024) and batch.details.shape == (1, 3, 512, 512)
+    assert batch.large.shape == (2, 3, 1024, 1024) and batch.halves.shape == (1, 3, 512, 512)
     torch.testing.assert_close(batch.pictures[:2], F.avg_pool2d(batch.large, 4))
-    assert trainer.batch(3, detailed=1).fine == 1
+    assert trainer.batch(3, with_half=1).fine == 1
 
 
 def test_eight_bits_keep_a_matrix_within_half_a_step(tmp_path):

@@ -17,6 +17,8 @@ PICTURE = 512
 """Side of the picture that the encoder sees."""
 CHANGE = 0.02
 """Of changes to the features, whose own deviation is about 1: much detail comes from small ones."""
+SEEN_OF_SYMBOLS = 5
+"""Values of each symbol that the encoder sees."""
 
 
 class _Block(nn.Module):
@@ -44,25 +46,37 @@ class DetailCompressionNetwork(FeatureCompressionNetwork):
         self.see_picture = nn.Conv2d(192, width, 3, 1, 1)
         self.see_base = nn.Conv2d(channels, width, 1)
         self.see_gradient = nn.Conv2d(channels, width, 1)
+        self.see_finely = nn.Sequential(_Block(width), _Block(width), nn.Conv2d(width, width, 4, 2, 1))
+        self.see_symbols = nn.Conv2d(SEEN_OF_SYMBOLS * latent + 1, width, 3, 1, 1)
         self.analysis_correction = nn.Sequential(
-            _Block(width), _Block(width), nn.Conv2d(width, width, 4, 2, 1), _Block(width), _Block(width),
-            nn.LeakyReLU(0.2), nn.Conv2d(width, latent, 1),
+            _Block(width), _Block(width), _Block(width), nn.LeakyReLU(0.2), nn.Conv2d(width, 2 * latent, 1),
         )
-        nn.init.zeros_(self.analysis_correction[-1].weight)
-        nn.init.zeros_(self.analysis_correction[-1].bias)
+        for layer in (self.see_symbols, self.analysis_correction[-1]):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         self.step = QuantisationStep(latent, 3.5, -1.0)
 
-    def encode(self, picture: Tensor, gradient: Tensor, base: Tensor) -> Tensor:
-        """Coefficients ``(B, latent, h, w)`` before quantisation.
+    def encode(self, picture: Tensor, gradient: Tensor, features: Tensor, symbols: Tensor, step: Tensor) -> Tensor:
+        """What to add to the coefficients ``(B, latent, h, w)``, before quantisation.
 
         Args:
             picture: ``(B, 3, 16h, 16w)`` in [-1, 1].
-            gradient: of the distortion with respect to features near ``base``, of about unit size.
-            base: features ``(B, C, 2h, 2w)``.
+            gradient: of the distortion with respect to features, of about unit size.
+            features: as they are so far, ``(B, C, 2h, 2w)``.
+            symbols: how the coefficients are coded so far, ``(B, SEEN_OF_SYMBOLS * latent + 1, h, w)``; see
+                :func:`hsc.detail.improvement`.
+            step: quantisation steps ``(B, latent, 1, 1)``.
         """
-        seen = self.see_picture(F.pixel_unshuffle(picture, 8)) + self.see_base(base) + self.see_gradient(gradient)
-        return self.analysis(gradient) + self.analysis_correction(seen)
+        seen = self.see_picture(F.pixel_unshuffle(picture, 8)) + self.see_base(features) + self.see_gradient(gradient)
+        seen = self.see_finely(seen) + self.see_symbols(symbols)
+        absolute, in_steps = self.analysis_correction(seen).chunk(2, 1)
+        return self.analysis(gradient) + absolute + step * in_steps
 
     def decode(self, coefficients: Tensor, base: Tensor) -> Tensor:
         """Dequantised coefficients ``(B, latent, h, w)`` and features to F^ ``(B, C, 2h, 2w)``."""
-        return base + CHANGE * sum(self.changes(coefficients, base))
+        return base + self.change(coefficients, base)
+
+    def change(self, coefficients: Tensor, base: Tensor) -> Tensor:
+        """What :meth:`decode` adds to the features."""
+        linear, correction = self.changes(coefficients, base)
+        return CHANGE * (linear + correction)

@@ -32,7 +32,7 @@ from hsc.images import SUFFIXES, check_size
 VALIDATION = 200
 """Pictures kept out of training."""
 SIZE = 256
-DETAIL = 512
+HALF = 512
 """Side of the photos that teach texture ..."""
 LARGE = 1024
 """... and of the generated faces, which have it to the last pixel."""
@@ -45,14 +45,14 @@ class Faces:
     Attributes:
         pictures: uint8 ``(N, 256, 256, 3)``.
         names: ``"shard/member"``.
-        details: uint8 ``(M, 512, 512, 3)``, the faces that have as many pixels.
-        detailed: which those are, ``(M,)``, sorted.
+        halves: uint8 ``(M, 512, 512, 3)``, the faces that have as many pixels, half of 1024.
+        with_half: which those are, ``(M,)``, sorted.
     """
 
     pictures: np.ndarray
     names: list[str]
-    details: np.ndarray = field(default_factory=lambda: np.empty((0, DETAIL, DETAIL, 3), np.uint8))
-    detailed: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    halves: np.ndarray = field(default_factory=lambda: np.empty((0, HALF, HALF, 3), np.uint8))
+    with_half: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     @cached_property
     def held_out(self) -> np.ndarray:
@@ -69,13 +69,13 @@ class Faces:
         """``(B, 3, 256, 256)`` float32 in [-1, 1]; ``flip`` ``(B,)`` bool mirrors left and right."""
         return to_pictures(self.pictures[indexes], flip)
 
-    def detail(self, indexes: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
-        """Some of :attr:`detailed`, ``(B, 3, 512, 512)`` float32 in [-1, 1]."""
-        return to_pictures(self.details[np.searchsorted(self.detailed, indexes)], flip)
+    def half(self, indexes: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
+        """Some of :attr:`with_half`, ``(B, 3, 512, 512)`` float32 in [-1, 1]."""
+        return to_pictures(self.halves[np.searchsorted(self.with_half, indexes)], flip)
 
     def large(self, indexes: np.ndarray) -> Tensor:
-        """Some of :attr:`detailed` enlarged to ``(B, 3, 1024, 1024)``."""
-        return F.interpolate(self.detail(indexes), scale_factor=2, mode="bicubic").clamp(-1, 1)
+        """Some of :attr:`with_half` enlarged to ``(B, 3, 1024, 1024)``."""
+        return F.interpolate(self.half(indexes), scale_factor=2, mode="bicubic").clamp(-1, 1)
 
 
 def to_pictures(pixels: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
@@ -100,10 +100,10 @@ def load_faces(shards: list[Path], cache: Path) -> Faces:
             payloads.append((names[-1], payload))
             identity.update(f"{names[-1]} {zlib.crc32(payload)}{chr(10)}".encode())
     digest = identity.hexdigest()[:12]
-    detailed = np.array([i for i, (name, payload) in enumerate(payloads) if _side(name, payload) >= DETAIL], np.int64)
+    with_half = np.array([i for i, (name, payload) in enumerate(payloads) if _side(name, payload) >= HALF], np.int64)
     pictures = _decode_all(payloads, SIZE, cache / f"faces-{digest}.npy")
-    details = _decode_all([payloads[i] for i in detailed], DETAIL, cache / f"details-{digest}.npy")
-    return Faces(pictures, names, details, detailed)
+    halves = _decode_all([payloads[i] for i in with_half], HALF, cache / f"halves-{digest}.npy")
+    return Faces(pictures, names, halves, with_half)
 
 
 def members(shard: Path) -> Iterator[tuple[str, bytes]]:

@@ -19,8 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsc import soft
-from hsc.codec import LOOKS
-from hsc.detail import MARGIN, SCALE, SIDE, distortion
+from hsc.detail import MARGIN, SCALE, SIDE, distortion, improvement
 from hsc.entropy import DETAIL_LAG, DETAIL_SLOPE, QUALITIES
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
@@ -29,9 +28,9 @@ from hsc.soft import MULTIPLIER
 from hsc.train.start import principal_components
 from hsc.train.trainer import Batch, Trainer
 
-PART = 24
+PART = 32
 """Side of the parts, in features at 64x64, even."""
-PHOTOS, GENERATED = 6, 2
+PHOTOS, GENERATED = 4, 2
 """Faces of a step, or as many as there are."""
 EDGE = MARGIN + 1
 """Features around the part of a part that is judged: those that the generator needs, and one for the networks."""
@@ -43,8 +42,8 @@ STEP = 0.007
 """Of descent, relative to the features, that lowers LPIPS most; where the networks start from."""
 SOME = 0.15
 """Chance that only the first slice is received."""
-AGAIN = 0.8
-"""Chance of each further look at what was found, up to the encoder's."""
+LOOKS, AGAIN = 3, 0.8
+"""How often a part is looked at, at most, and the chance of each further look."""
 SPREAD = 0.2
 """Width of the range of qualities of detail beside one of F."""
 
@@ -82,9 +81,9 @@ def training_batches(trainer: Trainer, seconds: float) -> Iterator[Batch]:
 def held_out_batches(trainer: Trainer, limit: int = 24) -> Iterator[Batch]:
     """Of held-out photos that have 512 px."""
     faces = trainer.faces
-    held = np.intersect1d(faces.held_out, faces.detailed)[:limit]
+    held = np.intersect1d(faces.held_out, faces.with_half)[:limit]
     for part in np.array_split(held, -(-len(held) // 4)) if len(held) else ():
-        yield Batch.of_photos(faces.batch(part).to(trainer.device), faces.detail(part).to(trainer.device))
+        yield Batch.of_photos(faces.batch(part).to(trainer.device), faces.half(part).to(trainer.device))
 
 
 @torch.no_grad()
@@ -94,7 +93,7 @@ def collect(trainer: Trainer, batches: Iterable[Batch]) -> Faces:
     columns: list[list[Tensor]] = [[] for _ in range(5)]
     pictures: list[Tensor] = []
     for batch in batches:
-        fine = Batch(batch.pictures[:batch.fine], batch.large, batch.details)
+        fine = Batch(batch.pictures[:batch.fine], batch.large, batch.halves)
         quality = torch.empty(batch.fine, 1).uniform_(QUALITY, 1, generator=trainer.random).to(trainer.device)
         count = torch.full((batch.fine,), networks.layers - 1, device=trainer.device)
         target = trainer.loss.target(fine.pictures)
@@ -105,7 +104,7 @@ def collect(trainer: Trainer, batches: Iterable[Batch]) -> Faces:
         values = quality, semantics, coarser, coded.codes, coded.features[-1].to(settings.precision)
         for column, value in zip(columns, values):
             column.append(value)
-        pictures += [((picture + 1) * 127.5).round().byte().cpu() for part in (fine.large, fine.details)
+        pictures += [((picture + 1) * 127.5).round().byte().cpu() for part in (fine.large, fine.halves)
                      for picture in part]
     print(f"detail: {len(pictures)} faces coded", flush=True)
     return Faces(*(torch.cat(column) for column in columns), pictures)
@@ -130,6 +129,15 @@ class Parts:
     base: Tensor
     halves: Tensor
     large: Tensor
+
+    def judged(self, edge: int) -> tuple[slice, slice]:
+        """Rows and columns that are not within ``edge`` features of a border that is none of the picture's."""
+        return tuple(slice(edge if first else 0, PART - (edge if first + PART < SIDE else 0)) for first in self.place)
+
+    def area(self, edge: int) -> int:
+        """How many features these are."""
+        rows, columns = self.judged(edge)
+        return (rows.stop - rows.start) * (columns.stop - columns.start)
 
 
 class Stage:
@@ -167,27 +175,28 @@ class Stage:
                      torch.stack(halves), torch.stack(full) if full else nothing)
 
     def distortion(self, parts: Parts, features: Tensor, edge: int = EDGE) -> Tensor:
-        """Of what features ``(B, 512, PART, PART)`` show, ``edge`` of them from the border: ``(B,)``.
+        """Of what features ``(B, 512, PART, PART)`` show where :meth:`Parts.judged` says: ``(B,)``.
 
         Photos are judged at 512 px alone: enlarged ones would teach a blur.
         """
-        outer, inner = edge - MARGIN, slice(edge, PART - edge)
-        own = slice(outer, PART - outer)
-        place = tuple(first + outer for first in parts.place)
+        judged = parts.judged(edge)
+        own = [slice(max(side.start - MARGIN, 0), min(side.stop + MARGIN, PART)) for side in judged]
+        place = tuple(first + side.start for first, side in zip(parts.place, own))
         kind = self.trainer.settings.precision
-        codes = parts.codes.to(kind)
-        made = self.trainer.generator.suffix(features[:, :, own, own].to(kind), codes, DETAIL_LEVEL, place)
-        seen = slice(SCALE * MARGIN, -SCALE * MARGIN)
-        made = made[:, :, seen, seen].float()
+        given, codes = features[:, :, own[0], own[1]].to(kind), parts.codes.to(kind)
+        made = self.trainer.generator.suffix(given, codes, DETAIL_LEVEL, place).float()
+        rows, columns = (slice(SCALE * (side.start - part.start), SCALE * (side.stop - part.start))
+                         for side, part in zip(judged, own))
+        made = made[:, :, rows, columns]
         lpips, count = self.trainer.loss.lpips_only, len(parts.large)
 
         def cut(picture: Tensor) -> Tensor:
             scale = picture.shape[-1] // PART
-            side = slice(scale * inner.start, scale * inner.stop)
-            return picture[:, :, side, side]
+            rows, columns = (slice(scale * side.start, scale * side.stop) for side in judged)
+            return picture[:, :, rows, columns]
 
-        judged = (made[:count], parts.large), (made[count:], parts.halves[count:])
-        return torch.cat([distortion(lpips, part, cut(photos)) for part, photos in judged if len(part)])
+        pairs = (made[:count], parts.large), (made[count:], parts.halves[count:])
+        return torch.cat([distortion(lpips, part, cut(photos)) for part, photos in pairs if len(part)])
 
     @torch.enable_grad()
     def gradient(self, parts: Parts, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -195,7 +204,7 @@ class Stage:
         leaf = features.detach().requires_grad_(True)
         loss = self.distortion(parts, leaf, MARGIN)
         found, = torch.autograd.grad(loss.sum(), leaf)
-        return found * (PART - 2 * MARGIN) ** 2, loss.detach()
+        return found * parts.area(MARGIN), loss.detach()
 
 
 @torch.no_grad()
@@ -239,7 +248,9 @@ def detail(trainer: Trainer, out: Path) -> None:
 
 
 def terms(stage: Stage) -> dict[str, Tensor]:
-    """Of the loss, for a random part of some faces; what it was ``before`` is of a feature more on each side."""
+    """Of the loss, for a random part of some faces; what it was ``before`` is with coefficients of zero, and
+    of a feature more on each side.
+    """
     trainer, faces = stage.trainer, stage.faces
     network, context = trainer.networks.detail, trainer.networks.detail_context
     parts = stage.parts()
@@ -252,33 +263,40 @@ def terms(stage: Stage) -> dict[str, Tensor]:
     rows, columns = (slice(first // 2, (first + PART) // 2) for first in parts.place)
     prediction = context.start(faces.semantics[chosen], quality, faces.coarser[chosen])[:, :, rows, columns]
     count = torch.where(torch.rand(n, generator=trainer.random) < SOME, 1, network.slices).to(trainer.device)
-    gradient, before = stage.gradient(parts, parts.base)
-    wanted = network.encode(parts.halves, gradient, parts.base)
-    for _ in range(LOOKS - 1):
-        if torch.rand((), generator=trainer.random) >= AGAIN:
+    share, before = parts.base.new_zeros(PART, PART), []
+    share[parts.judged(EDGE)] = 1
+    share = F.avg_pool2d(share[None, None], 2)
+
+    def ask(features: Tensor) -> Tensor:
+        gradient, found = stage.gradient(parts, features)
+        before.append(found)
+        return gradient
+
+    def judged_bits(offset: Tensor, log2_scale: Tensor) -> Tensor:
+        # A symbol whose detail is not judged must cost nothing: or to be near a border would mean to be left out.
+        return trainer.rate.slice_bits(offset, log2_scale) * share
+
+    wanted = torch.zeros_like(parts.base[:, :network.latent, ::2, ::2])
+    for index in range(LOOKS):
+        if index and torch.rand((), generator=trainer.random) >= AGAIN:
             break
-        with torch.no_grad():
-            coefficients, _ = soft.code_slices(
-                network, context, wanted, prediction, log2_step, multiplier=MULTIPLIER
-            )
-            features = network.decode(coefficients, parts.base)
-        gradient, _ = stage.gradient(parts, features)
-        wanted = wanted + network.encode(parts.halves, gradient, features)
-    coefficients, bits = soft.code_slices(
-        network, context, wanted, prediction, log2_step, count, slice_bits=trainer.rate.slice_bits,
-        multiplier=MULTIPLIER,
+        wanted = wanted + improvement(
+            network, context, ask, parts.halves, wanted, parts.base, prediction, quality
+        )
+    coefficients, bits, _ = soft.code_slices(
+        network, context, wanted, prediction, log2_step, count, slice_bits=judged_bits, multiplier=MULTIPLIER,
     )
     after = stage.distortion(parts, network.decode(coefficients, parts.base))
     received = torch.arange(len(bits), device=trainer.device) < count[:, None]
-    size = (torch.stack(bits, 1) * received).sum(1) / 8 * (SIDE / PART) ** 2
+    size = (torch.stack(bits, 1) * received).sum(1) / 8 * SIDE**2 / parts.area(EDGE)
     weight = trainer.settings.rate_weight * torch.exp2(-trainer.settings.rate_span * quality[:, 0])
-    return {"before": before.mean(), "after": after.mean(), "bytes": size.mean(),
+    return {"before": before[0].mean(), "after": after.mean(), "bytes": size.mean(),
             "loss": (after + weight * size).mean()}
 
 
 @torch.no_grad()
 def validate(trainer: Trainer, repeats: int = 8) -> None:
-    """Print means over parts of held-out photos: the distortion before and after detail, and bytes of a whole one."""
+    """Print means over parts of held-out photos: the terms of :func:`terms`, with bytes of a whole one."""
     batches = list(held_out_batches(trainer))
     if batches:
         stage = Stage(trainer, collect(trainer, batches))

@@ -147,7 +147,7 @@ def codec(trainer: Trainer, out: Path) -> None:
     code_scale, feature_scales = trainer.scales()
 
     def step() -> dict[str, Tensor]:
-        batch = trainer.batch(settings.batch, settings.detailed, settings.synthetic)
+        batch = trainer.batch(settings.batch, settings.with_half, settings.synthetic)
         n = len(batch.pictures)
         trainer.seen += n
         quality = torch.rand(n, 1, generator=trainer.random).to(trainer.device)
@@ -215,8 +215,8 @@ def entropy(trainer: Trainer, out: Path) -> None:
         for fcn, sce, latents in zip(networks.fcn, networks.sce, features):
             log2_step = fcn.step.log2(quality).detach()[:, :, None, None]
             context = sce.start(rounded, quality, coarser)
-            coarser, own = soft.code_slices(fcn, sce, latents[chosen].float(), context, log2_step, noise=True,
-                                            slice_bits=rate.slice_bits)
+            coarser, own, _ = soft.code_slices(fcn, sce, latents[chosen].float(), context, log2_step, noise=True,
+                                               slice_bits=rate.slice_bits)
             bits += own
         trainer.seen += len(chosen)
         feature_bytes = sum(bits).mean() / 8

@@ -42,7 +42,7 @@ class Settings:
     batch: int = 4
     synthetic: int = 4
     """Faces of the generator beside the photos of a batch."""
-    detailed: int = 2
+    with_half: int = 2
     """Photos of a batch that are judged at 512 px too, through a window."""
     levels: int = 2
     """Levels of F."""
@@ -66,22 +66,22 @@ class Batch:
     Attributes:
         pictures: all of them, ``(B, 3, 256, 256)``.
         large: the first of them, ``(L, 3, 1024, 1024)``.
-        details: those that come next, ``(D, 3, 512, 512)``.
+        halves: those that come next, ``(H, 3, 512, 512)``.
     """
 
     pictures: Tensor
     large: Tensor
-    details: Tensor
+    halves: Tensor
 
     @classmethod
-    def of_photos(cls, pictures: Tensor, details: Tensor) -> Batch:
+    def of_photos(cls, pictures: Tensor, halves: Tensor) -> Batch:
         """Without generated faces."""
-        return cls(pictures, pictures.new_empty(0, 3, SIZE, SIZE), details)
+        return cls(pictures, pictures.new_empty(0, 3, SIZE, SIZE), halves)
 
     @property
     def fine(self) -> int:
         """How many have more than 256 px."""
-        return len(self.large) + len(self.details)
+        return len(self.large) + len(self.halves)
 
 
 @dataclass(frozen=True)
@@ -185,23 +185,23 @@ class Trainer:
                   {"seen": str(self.seen)})
         partial.replace(path)
 
-    def batch(self, count: int, detailed: int = 0, generated: int = 0) -> Batch:
-        """Training faces, mirrored at random: ``count`` photos, ``detailed`` of them with 512 px, and generated ones.
+    def batch(self, count: int, with_half: int = 0, generated: int = 0) -> Batch:
+        """Training faces, mirrored at random: ``count`` photos, ``with_half`` of them with 512 px, and generated ones.
 
         Fewer with 512 px where ``count`` or the shards have fewer.
         """
-        known = np.intersect1d(self.faces.detailed, self.faces.training)
-        first = self.numpy.choice(known, min(detailed, count, len(known)), replace=False)
+        known = np.intersect1d(self.faces.with_half, self.faces.training)
+        first = self.numpy.choice(known, min(with_half, count, len(known)), replace=False)
         others = np.setdiff1d(self.faces.training, first)
         rest = self.numpy.choice(others, count - len(first), replace=False)
         flip = self.numpy.random(count) < 0.5
         pictures = self.faces.batch(np.concatenate((first, rest)), flip).to(self.device)
-        details = self.faces.detail(first, flip[:len(first)]).to(self.device)
+        pixels = self.faces.half(first, flip[:len(first)]).to(self.device)
         if not generated:
-            return Batch.of_photos(pictures, details)
+            return Batch.of_photos(pictures, pixels)
         chosen = np.sort(self.numpy.choice(GENERATED, generated, replace=False))
         large = to_pictures(self.generated[chosen], self.numpy.random(generated) < 0.5).to(self.device)
-        return Batch(torch.cat((F.avg_pool2d(large, SIZE // PREVIEW_SIZE), pictures)), large, details)
+        return Batch(torch.cat((F.avg_pool2d(large, SIZE // PREVIEW_SIZE), pictures)), large, pixels)
 
     @cached_property
     def generated(self) -> np.ndarray:
@@ -251,7 +251,7 @@ class Trainer:
         middle, codes = middle[:batch.fine], codes[:batch.fine].to(middle.dtype)
         made = window.render(self.generator, middle, codes, place, side).float()
         large = window.cut(batch.large, place, side)
-        halves = torch.cat((F.avg_pool2d(large, 2), window.cut(batch.details, place, side)))
+        halves = torch.cat((F.avg_pool2d(large, 2), window.cut(batch.halves, place, side)))
         seen = self.loss.lpips_only(F.avg_pool2d(made, 2), halves)
         if not len(large):
             return seen
@@ -368,10 +368,10 @@ class Trainer:
             full: list[float] = []
             for part in np.array_split(held, math.ceil(len(held) / 10)):
                 # Those with more detail first, as in training.
-                part = part[np.argsort(~np.isin(part, self.faces.detailed), kind="stable")]
-                fine = int(np.isin(part, self.faces.detailed).sum())
-                image, detail = self.faces.batch(part).to(self.device), self.faces.detail(part[:fine]).to(self.device)
-                n, batch = len(image), Batch.of_photos(image, detail)
+                part = part[np.argsort(~np.isin(part, self.faces.with_half), kind="stable")]
+                fine = int(np.isin(part, self.faces.with_half).sum())
+                image, pixels = self.faces.batch(part).to(self.device), self.faces.half(part[:fine]).to(self.device)
+                n, batch = len(image), Batch.of_photos(image, pixels)
                 count = torch.full((n,), 0 if quality is None else self.networks.layers, device=self.device)
                 level = torch.full((n, 1), 0.5 if quality is None else quality, device=self.device)
                 target = self.loss.target(image)

@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-import hsc
 from hsc.baselines import own
 from hsc.baselines.own import HSC
 from hsc.entropy import EntropyTables
@@ -19,11 +18,6 @@ from hsc.rangecoder import FrequencyTables
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "middle.hsc"
-
-
-@pytest.fixture(scope="module")
-def codec() -> hsc.Codec:
-    return hsc.Codec.load()
 
 
 @pytest.mark.parametrize("network", ["networks", "generator", "preview"])

@@ -8,17 +8,11 @@ import torch
 from PIL import Image
 
 import directions
-import hsc
 from hsc import bitstream
 from hsc.generator import sample_codes
 
 HERE = Path(__file__).parent
 SYNTHETIC = HERE.parents[1] / "assets" / "examples" / "black-hair.jpg"
-
-
-@pytest.fixture(scope="module")
-def codec():
-    return hsc.Codec.load()
 
 
 def test_golden_edits_decode_to_their_symbols_and_semantics(codec):
