@@ -248,9 +248,7 @@ def detail(trainer: Trainer, out: Path) -> None:
 
 
 def terms(stage: Stage) -> dict[str, Tensor]:
-    """Of the loss, for a random part of some faces; what it was ``before`` is with coefficients of zero, and
-    of a feature more on each side.
-    """
+    """Of the loss, for a random part of some faces; ``before`` is with coefficients of zero, and of a feature more."""
     trainer, faces = stage.trainer, stage.faces
     network, context = trainer.networks.detail, trainer.networks.detail_context
     parts = stage.parts()
