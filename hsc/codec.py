@@ -17,7 +17,7 @@ from torch import Tensor
 
 from hsc import entropy, images, soft
 from hsc.bitstream import EMPTY_BYTES, BitstreamReader, BitstreamWriter, file_bytes
-from hsc.detail import look
+from hsc.detail import Looks
 from hsc.entropy import EntropyTables
 from hsc.errors import BitstreamError, HSCError, WeightsError
 from hsc.feature_edit import edit_feature, edit_mask, enlarge_mask, truncation
@@ -269,7 +269,7 @@ class Codec:
             budget = round(COARSER_BYTES + COARSER_SHARE * max_bytes) if detailed else max_bytes
             _, start, layers = self._fit(latents, budget, close=ENOUGH)
             layers = self.networks.layers if detailed else layers
-        better = improve(self, image, latents, start, layers, steps, report) if layers else latents
+        better = improve(self, image, latents, start, layers, steps, report, detailed) if layers else latents
         if detailed:
             better, start = self._detailed(image, better, start, max_bytes, looks, partial(report, steps))
         if quality is not None:
@@ -305,12 +305,13 @@ class Codec:
         """
         network, side = self.networks.detail, 2 << DETAIL_LEVEL
         latents = replace(latents, detail=torch.zeros(1, network.latent, side, side, device=self.device))
+        look = Looks(self, image)
         for index in range(looks):
             if index and max_bytes is not None:
                 coded, quality, _ = self._fit(latents, max_bytes, quality, ENOUGH)
             else:
                 coded = self._quantise(latents, quality)
-            latents = replace(latents, detail=look(self, image, coded.state, latents.detail))
+            latents = replace(latents, detail=look(coded.state, latents.detail))
             report(index + 1)
         return latents, quality
 

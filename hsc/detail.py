@@ -18,6 +18,7 @@ from torch import Tensor
 from hsc import images, soft
 from hsc.generator import SIZE
 from hsc.layers import LayerState
+from hsc.lpips import LPIPS
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
 from hsc.networks.detail import PICTURE
@@ -42,42 +43,77 @@ ROWS = 16
 """Rows of features that are looked at together, so that a server's memory holds them."""
 
 
-def distortion(lpips: Callable[[Tensor, Tensor], Tensor], made: Tensor, photo: Tensor) -> Tensor:
-    """How a part of a restoration differs from the photo: ``(B,)``.
+class Photo:
+    """A part of some photos, and what LPIPS sees of it."""
 
-    Args:
-        lpips: of two pictures of any size.
-        made: ``(B, 3, H, W)``.
-        photo: as large, and seen at both sizes; or ``(B, 3, H / 2, W / 2)``, and seen at that alone.
-    """
-    half, full = F.avg_pool2d(made, 2), photo.shape == made.shape
-    expected = F.avg_pool2d(photo, 2) if full else photo
-    seen = lpips(half, expected)
-    if full:
-        seen = torch.lerp(seen, lpips(made, photo), FULL)
-    difference = half - expected
-    colour = F.avg_pool2d(difference, PATCH).abs().mean((1, 2, 3))
-    likeness = F.avg_pool2d(difference, 2).square().mean((1, 2, 3))
-    return (LPIPS_WEIGHT * seen + difference.abs().mean((1, 2, 3)) + COLOUR_WEIGHT * colour
-            + LIKENESS_WEIGHT * likeness)
+    def __init__(self, pictures: Tensor, see: Callable[[Tensor], list[Tensor]], full: bool) -> None:
+        """
+        Args:
+            pictures: ``(B, 3, H, W)``.
+            see: pictures to LPIPS features.
+            full: whether they have 1024 px, and are seen at both sizes; else 512, and are seen at that alone.
+        """
+        self.half = F.avg_pool2d(pictures, 2) if full else pictures
+        self._see, self._half = see, see(self.half)
+        self._full = see(pictures) if full else None
+
+    def distortion(self, lpips: LPIPS, made: Tensor) -> Tensor:
+        """How a part of a restoration ``(B, 3, H, W)``, of 1024 px in any case, differs from the photo: ``(B,)``."""
+        half = F.avg_pool2d(made, 2)
+        seen = lpips.distance(self._see(half), self._half)
+        if self._full:
+            seen = torch.lerp(seen, lpips.distance(self._see(made), self._full), FULL)
+        difference = half - self.half
+        colour = F.avg_pool2d(difference, PATCH).abs().mean((1, 2, 3))
+        likeness = F.avg_pool2d(difference, 2).square().mean((1, 2, 3))
+        return (LPIPS_WEIGHT * seen + difference.abs().mean((1, 2, 3)) + COLOUR_WEIGHT * colour
+                + LIKENESS_WEIGHT * likeness)
 
 
-def look(codec: Codec, image: Image.Image, state: LayerState, wanted: Tensor) -> Tensor:
-    """Coefficients of detail ``(1, C, 32, 32)`` of an aligned face, nearer to what it asks for.
+class Looks:
+    """Looks at an aligned face beside what was coded of it."""
 
-    Args:
-        state: after all its layers were taken.
-        wanted: coefficients that were coded as its detail.
-    """
-    networks = codec.networks
-    codes, quality = state.codes, state.quality.float()
-    # What a small picture lacks would be seen as blur that is wanted.
-    target = images.to_tensor(image, SIZE if image.width > PICTURE else PICTURE).to(codec.device)
-    picture = images.to_tensor(image, PICTURE).to(codec.device)
-    return wanted + improvement(
-        networks.detail, networks.detail_context, lambda features: gradient(codec, target, codes, features),
-        picture, wanted, state.base, state.start.float(), quality,
-    )
+    def __init__(self, codec: Codec, image: Image.Image) -> None:
+        self._codec = codec
+        generator, _ = codec.looking_glass
+        see = partial(codec.lpips.features, precision=generator.input.dtype)
+        self._picture = images.to_tensor(image, PICTURE).to(codec.device)
+        # What a small picture lacks would be seen as blur that is wanted.
+        full = image.width > PICTURE
+        target = images.to_tensor(image, SIZE).to(codec.device) if full else self._picture
+        height = target.shape[-1] * ROWS // SIDE
+        self._parts = [Photo(part, see, full) for part in target.split(height, 2)]
+
+    def __call__(self, state: LayerState, wanted: Tensor) -> Tensor:
+        """Coefficients of detail ``(1, C, 32, 32)``, nearer to what the face asks for.
+
+        Args:
+            state: after all its layers were taken.
+            wanted: coefficients that were coded as its detail.
+        """
+        networks, codes = self._codec.networks, state.codes
+        return wanted + improvement(
+            networks.detail, networks.detail_context, lambda features: self.gradient(codes, features),
+            self._picture, wanted, state.base, state.start.float(), state.quality.float(),
+        )
+
+    def gradient(self, codes: Tensor, features: Tensor) -> Tensor:
+        """Of the distortion, summed over places, with respect to features ``(1, 512, 64, 64)``."""
+        generator, _ = self._codec.looking_glass
+        kind = generator.input.dtype
+        codes, given = codes.to(kind), features.to(kind)
+        result = torch.zeros_like(features)
+        for index, photo in enumerate(self._parts):
+            top = index * ROWS
+            first, last = max(top - MARGIN, 0), min(top + ROWS + MARGIN, SIDE)
+            with torch.enable_grad():
+                part = given[:, :, first:last].clone().requires_grad_(True)
+                made = generator.suffix(part, codes, DETAIL_LEVEL, (first, 0)).float()
+                rows = slice(SCALE * (top - first), SCALE * (top - first + ROWS))
+                loss = photo.distortion(self._codec.lpips, made[:, :, rows])
+                found, = torch.autograd.grad(loss.sum() * ROWS * SIDE, part)
+            result[:, :, first:last] += found.float()
+        return result
 
 
 def improvement(
@@ -116,27 +152,3 @@ def improvement(
             quality[:, :, None, None].expand(-1, -1, *leaf.shape[-2:]),
         ), 1)
     return network.encode(picture, asked, features.detach(), symbols.detach(), step)
-
-
-def gradient(codec: Codec, target: Tensor, codes: Tensor, features: Tensor) -> Tensor:
-    """Of the distortion, summed over places, with respect to features ``(1, 512, 64, 64)``.
-
-    Args:
-        target: the picture at 1024 or 512 px, at which it is seen; see :func:`distortion`.
-    """
-    generator, _ = codec.looking_glass
-    kind = generator.input.dtype
-    codes, given = codes.to(kind), features.to(kind)
-    result, scale = torch.zeros_like(features), target.shape[-1] // SIDE
-    lpips = partial(codec.lpips, precision=kind)
-    for top in range(0, SIDE, ROWS):
-        first, last = max(top - MARGIN, 0), min(top + ROWS + MARGIN, SIDE)
-        with torch.enable_grad():
-            part = given[:, :, first:last].clone().requires_grad_(True)
-            made = generator.suffix(part, codes, DETAIL_LEVEL, (first, 0)).float()
-            rows = slice(SCALE * (top - first), SCALE * (top - first + ROWS))
-            expected = target[:, :, scale * top:scale * (top + ROWS)]
-            loss = distortion(lpips, made[:, :, rows], expected)
-            found, = torch.autograd.grad(loss.sum() * ROWS * SIDE, part)
-        result[:, :, first:last] += found.float()
-    return result

@@ -36,6 +36,9 @@ RATE_FACTOR = 4.0
 until it fits."""
 COLOUR_WEIGHT = 1.0
 """Of :func:`colour`, as in training."""
+LIKENESS_WEIGHT = 30.0
+"""Of squared differences, for files with detail: they say most of who somebody is, and detail says the rest better
+then. In shorter files they are dearer, and were not trained for."""
 PATCH = 16
 """Side of the patches, in pixels of the preview, whose mean colour is to be kept."""
 TEXTURE_WEIGHT = 1.5
@@ -58,7 +61,7 @@ def colour(picture: Tensor, target: Tensor) -> Tensor:
 
 def refine(
     codec: Codec, image: Image.Image, latents: Latents, quality: int, layers: int, steps: int,
-    progress: Callable[[int], object] = lambda done: None,
+    progress: Callable[[int], object] = lambda done: None, detailed: bool = False,
 ) -> Latents:
     """Improve the latents of one photo for one quality.
 
@@ -70,8 +73,9 @@ def refine(
         steps: the first of them learned ones, the others of descent; each is a pass through the generator and back
             at preview size.
         progress: called with the number of steps done.
+        detailed: whether the file will have detail, see :mod:`hsc.detail`.
     """
-    judge = _Judge(codec, image)
+    judge = _Judge(codec, image, LIKENESS_WEIGHT if detailed else 0)
     q = torch.tensor([[quality / entropy.QUALITIES]], device=codec.device)
     slices = torch.tensor([layers - 1], device=codec.device)
     learned = min(steps, LEARNED)
@@ -86,7 +90,8 @@ def refine(
 class _Judge:
     """Looks at what was coded beside the photo: at all of it as a preview, at full resolution through some windows."""
 
-    def __init__(self, codec: Codec, image: Image.Image) -> None:
+    def __init__(self, codec: Codec, image: Image.Image, likeness: float) -> None:
+        self.likeness = likeness
         self.lpips, (self.generator, self.preview) = codec.lpips, codec.looking_glass
         self.level = codec.networks.levels[-1]
         self.target = images.to_tensor(image, PREVIEW_SIZE).to(codec.device)
@@ -113,7 +118,9 @@ class _Judge:
             (TEXTURE_WEIGHT / WINDOWS * self.lpips.distance(self._see(part), target).sum()).backward()
             del part
         picture = self.preview(middle, codes).float()
-        distortion = (picture - self.target).abs().mean() + COLOUR_WEIGHT * colour(picture, self.target).sum()
+        difference = picture - self.target
+        distortion = difference.abs().mean() + self.likeness * difference.square().mean()
+        distortion = distortion + COLOUR_WEIGHT * colour(picture, self.target).sum()
         distortion = distortion + self.lpips.distance(self._see(picture), self._features).sum()
         distortion.backward()
         trunk.backward(middle.grad)

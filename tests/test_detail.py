@@ -158,7 +158,7 @@ def test_parts_of_pictures_ask_for_what_whole_ones_do(few_faces, codec, tmp_path
     monkeypatch.setitem(codec.__dict__, "looking_glass", (codec.generator, codec.preview))  # in float32
     feature = generator.prefix(codes, FIRST_LEVEL + 1)
     base = generator.prefix(codes, DETAIL_LEVEL, feature, FIRST_LEVEL + 1)
-    whole = detail.gradient(codec, target, codes, base)
+    whole = detail.Looks(codec, photo).gradient(codes, base)
     nothing = torch.zeros(1, 1)
     faces = stage.Faces(nothing, nothing, nothing, codes, feature, [((target[0] + 1) * 127.5).round().byte()])
     parts = stage.Stage(trainer, faces).parts(place=(28, 18))
@@ -181,26 +181,26 @@ def test_parts_are_judged_up_to_the_border_of_the_picture_alone():
 def test_each_look_improves_what_is_coded(codec, face):
     """At the same quality, where more bits would help as well: the rate weighed in."""
     latents = replace(codec.latents(*codec.invert(face)), multiplier=MULTIPLIER)
-    target, losses = images.to_tensor(face, 1024), []
+    photo, losses = detail.Photo(images.to_tensor(face, 1024), codec.lpips.features, full=True), []
     for looks in range(3):
         found, quality = codec._detailed(face, latents, 150, None, looks, lambda done: None)
         coded = codec._quantise(found, quality)
         features = coded.state.features()
         semantics = replace(codec.semantics(coded.state.codes), features=features, detail=coded.state.detail)
         made = images.to_tensor(codec.render(semantics), 1024)
-        distortion = detail.distortion(codec.lpips, made, target)
+        distortion = photo.distortion(codec.lpips, made)
         weight = RATE_WEIGHT * 2 ** (-RATE_SPAN * detail_quality(quality) / 256)
         losses.append(float(distortion) + weight * sum(coded.bits[-2:]) / 8)
     assert losses[0] > losses[1] > losses[2]
 
 
 def test_small_pictures_are_judged_at_their_own_pixels(codec, face, monkeypatch):
-    seen, distortion = set(), detail.distortion
-    monkeypatch.setattr(detail, "distortion", lambda lpips, made, photo: (
-        seen.add(made.shape[-1] // photo.shape[-1]), distortion(lpips, made, photo))[1])
-    for side, scale in ((1024, 1), (512, 2), (300, 2)):
+    seen, photo = set(), detail.Photo
+    monkeypatch.setattr(detail, "Photo", lambda pictures, see, full: (
+        seen.add((pictures.shape[-1], full)), photo(pictures, see, full))[1])
+    for side, expected in ((1024, (1024, True)), (512, (512, False)), (300, (512, False))):
         codec.encode(face.resize((side, side)), quality=150, refine=1)
-        assert seen == {scale}
+        assert seen == {expected}
         seen.clear()
 
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsc import soft
-from hsc.detail import MARGIN, SCALE, SIDE, distortion, improvement
+from hsc.detail import MARGIN, SCALE, SIDE, Photo, improvement
 from hsc.entropy import DETAIL_LAG, DETAIL_SLOPE, QUALITIES
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
@@ -188,19 +188,21 @@ class Stage:
         rows, columns = (slice(SCALE * (side.start - part.start), SCALE * (side.stop - part.start))
                          for side, part in zip(judged, own))
         made = made[:, :, rows, columns]
-        lpips, count = self.trainer.loss.lpips_only, len(parts.large)
+        lpips, count = self.trainer.loss.lpips, len(parts.large)
+        see = partial(lpips.features, precision=kind)
 
         def cut(picture: Tensor) -> Tensor:
             scale = picture.shape[-1] // PART
             rows, columns = (slice(scale * side.start, scale * side.stop) for side in judged)
             return picture[:, :, rows, columns]
 
-        pairs = (made[:count], parts.large), (made[count:], parts.halves[count:])
-        return torch.cat([distortion(lpips, part, cut(photos)) for part, photos in pairs if len(part)])
+        pairs = (made[:count], parts.large, True), (made[count:], parts.halves[count:], False)
+        return torch.cat([Photo(cut(photos), see, full).distortion(lpips, part) for part, photos, full in pairs
+                          if len(part)])
 
     @torch.enable_grad()
     def gradient(self, parts: Parts, features: Tensor) -> tuple[Tensor, Tensor]:
-        """As :func:`hsc.detail.gradient` has it of whole pictures; and the distortion."""
+        """As :meth:`hsc.detail.Looks.gradient` has it of whole pictures; and the distortion."""
         leaf = features.detach().requires_grad_(True)
         loss = self.distortion(parts, leaf, MARGIN)
         found, = torch.autograd.grad(loss.sum(), leaf)
