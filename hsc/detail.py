@@ -22,7 +22,6 @@ from hsc.lpips import LPIPS
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
 from hsc.networks.detail import PICTURE
-from hsc.refine import RATE_SPAN, RATE_WEIGHT
 
 if TYPE_CHECKING:
     from hsc.codec import Codec
@@ -46,23 +45,23 @@ ROWS = 16
 class Photo:
     """A part of some photos, and what LPIPS sees of it."""
 
-    def __init__(self, pictures: Tensor, see: Callable[[Tensor], list[Tensor]], full: bool) -> None:
+    def __init__(self, pictures: Tensor, full: bool, lpips: LPIPS, precision: torch.dtype) -> None:
         """
         Args:
             pictures: ``(B, 3, H, W)``.
-            see: pictures to LPIPS features.
             full: whether they have 1024 px, and are seen at both sizes; else 512, and are seen at that alone.
+            precision: of LPIPS's convolutions.
         """
         self.half = F.avg_pool2d(pictures, 2) if full else pictures
-        self._see, self._half = see, see(self.half)
-        self._full = see(pictures) if full else None
+        self._distance, self._see = lpips.distance, partial(lpips.features, precision=precision)
+        self._half, self._full = self._see(self.half), self._see(pictures) if full else None
 
-    def distortion(self, lpips: LPIPS, made: Tensor) -> Tensor:
+    def distortion(self, made: Tensor) -> Tensor:
         """How a part of a restoration ``(B, 3, H, W)``, of 1024 px in any case, differs from the photo: ``(B,)``."""
         half = F.avg_pool2d(made, 2)
-        seen = lpips.distance(self._see(half), self._half)
+        seen = self._distance(self._see(half), self._half)
         if self._full:
-            seen = torch.lerp(seen, lpips.distance(self._see(made), self._full), FULL)
+            seen = torch.lerp(seen, self._distance(self._see(made), self._full), FULL)
         difference = half - self.half
         colour = F.avg_pool2d(difference, PATCH).abs().mean((1, 2, 3))
         likeness = F.avg_pool2d(difference, 2).square().mean((1, 2, 3))
@@ -74,15 +73,14 @@ class Looks:
     """Looks at an aligned face beside what was coded of it."""
 
     def __init__(self, codec: Codec, image: Image.Image) -> None:
-        self._codec = codec
-        generator, _ = codec.looking_glass
-        see = partial(codec.lpips.features, precision=generator.input.dtype)
+        self._networks = codec.networks
+        self._generator, _ = codec.looking_glass
         self._picture = images.to_tensor(image, PICTURE).to(codec.device)
         # What a small picture lacks would be seen as blur that is wanted.
         full = image.width > PICTURE
         target = images.to_tensor(image, SIZE).to(codec.device) if full else self._picture
         height = target.shape[-1] * ROWS // SIDE
-        self._parts = [Photo(part, see, full) for part in target.split(height, 2)]
+        self._parts = [Photo(part, full, codec.lpips, self._generator.input.dtype) for part in target.split(height, 2)]
 
     def __call__(self, state: LayerState, wanted: Tensor) -> Tensor:
         """Coefficients of detail ``(1, C, 32, 32)``, nearer to what the face asks for.
@@ -91,16 +89,15 @@ class Looks:
             state: after all its layers were taken.
             wanted: coefficients that were coded as its detail.
         """
-        networks, codes = self._codec.networks, state.codes
+        networks, codes, quality = self._networks, state.codes, state.quality.float()
         return wanted + improvement(
             networks.detail, networks.detail_context, lambda features: self.gradient(codes, features),
-            self._picture, wanted, state.base, state.start.float(), state.quality.float(),
+            self._picture, wanted, state.base, state.start.float(), quality, soft.byte_weight(quality),
         )
 
     def gradient(self, codes: Tensor, features: Tensor) -> Tensor:
         """Of the distortion, summed over places, with respect to features ``(1, 512, 64, 64)``."""
-        generator, _ = self._codec.looking_glass
-        kind = generator.input.dtype
+        kind = self._generator.input.dtype
         codes, given = codes.to(kind), features.to(kind)
         result = torch.zeros_like(features)
         for index, photo in enumerate(self._parts):
@@ -108,9 +105,9 @@ class Looks:
             first, last = max(top - MARGIN, 0), min(top + ROWS + MARGIN, SIDE)
             with torch.enable_grad():
                 part = given[:, :, first:last].clone().requires_grad_(True)
-                made = generator.suffix(part, codes, DETAIL_LEVEL, (first, 0)).float()
+                made = self._generator.suffix(part, codes, DETAIL_LEVEL, (first, 0)).float()
                 rows = slice(SCALE * (top - first), SCALE * (top - first + ROWS))
-                loss = photo.distortion(self._codec.lpips, made[:, :, rows])
+                loss = photo.distortion(made[:, :, rows])
                 found, = torch.autograd.grad(loss.sum() * ROWS * SIDE, part)
             result[:, :, first:last] += found.float()
         return result
@@ -118,7 +115,7 @@ class Looks:
 
 def improvement(
     network: DetailCompressionNetwork, context: SemanticContextEncoder, ask: Callable[[Tensor], Tensor],
-    picture: Tensor, wanted: Tensor, base: Tensor, start: Tensor, quality: Tensor,
+    picture: Tensor, wanted: Tensor, base: Tensor, start: Tensor, quality: Tensor, byte_weight: Tensor,
 ) -> Tensor:
     """What to add to coefficients of detail ``(B, C, h, w)``, of pictures or parts of them.
 
@@ -131,11 +128,12 @@ def improvement(
         base: features without detail.
         start: see :meth:`hsc.networks.SemanticContextEncoder.start`.
         quality: of detail, ``(B, 1)``.
+        byte_weight: see :func:`hsc.soft.byte_weight`, ``(B, 1)``.
     """
     log2_step = network.step.log2(quality).detach()[:, :, None, None]
     step = torch.exp2(log2_step)
     # What a bit costs, beside a distortion that is summed over places; everything is seen in bits for each step.
-    price = (RATE_WEIGHT / 8 * SIDE**2 * torch.exp2(-RATE_SPAN * quality))[:, :, None, None]
+    price = (byte_weight / 8 * SIDE**2)[:, :, None, None]
     with torch.enable_grad():
         leaf = wanted.detach().requires_grad_(True)
         coefficients, bits, scales = soft.code_slices(

@@ -22,23 +22,21 @@ from hsc import entropy, images, window
 from hsc.amortised import Seen, learned_offsets
 from hsc.generator import SIZE
 from hsc.preview import PREVIEW_LEVEL, PREVIEW_SIZE
-from hsc.soft import SoftCoded, moved, no_offsets, quantise
+from hsc.soft import SoftCoded, byte_weight, moved, no_offsets, quantise
 
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
 LEARNED = 3
 """Steps that are learned ones. In training there were two; a third still helps, a fourth hardly."""
-RATE_WEIGHT, RATE_SPAN = 1e-3, 8.0
-"""A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)`` in training."""
 RATE_FACTOR = 4.0
-"""How many times as much it weighs here: what a step adds to the file is paid for by all symbols, which become coarser
+"""How many times as much as in training a byte weighs: what a step adds to the file is paid for by all symbols, which become coarser
 until it fits."""
 COLOUR_WEIGHT = 1.0
 """Of :func:`colour`, as in training."""
 LIKENESS_WEIGHT = 30.0
-"""Of squared differences, for files with detail: they say most of who somebody is, and detail says the rest better
-then. In shorter files they are dearer, and were not trained for."""
+"""Of squared differences, which say most of who somebody is, where there will be detail: it mends the texture that they
+forgive. In shorter files nothing does."""
 PATCH = 16
 """Side of the patches, in pixels of the preview, whose mean colour is to be kept."""
 TEXTURE_WEIGHT = 1.5
@@ -141,7 +139,7 @@ def _descend(
 ) -> Iterator[Latents]:
     """Steps of gradient descent."""
     networks = codec.networks
-    weight = RATE_FACTOR * RATE_WEIGHT * 2 ** (-RATE_SPAN * q.item())
+    weight = RATE_FACTOR * byte_weight(q)
     # In units of quantisation steps, so that one learning rate serves all channels.
     widths = [networks.scn.step(q), *(fcn.step(q)[:, :, None, None] for fcn in networks.fcn)]
     s = (latents.semantics / widths[0]).detach().requires_grad_(True)

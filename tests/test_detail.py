@@ -21,8 +21,7 @@ from hsc.errors import BitstreamError
 from hsc.generator import sample_codes
 from hsc.model import DETAIL_LEVEL, FIRST_LEVEL
 from hsc.preview import PreviewHead
-from hsc.refine import RATE_SPAN, RATE_WEIGHT
-from hsc.soft import MULTIPLIER
+from hsc.soft import MULTIPLIER, byte_weight
 from hsc.train import detail as stage
 from hsc.train.export import export
 from hsc.train.rate import RateModel
@@ -161,8 +160,9 @@ def test_parts_of_pictures_ask_for_what_whole_ones_do(few_faces, codec, tmp_path
     whole = detail.Looks(codec, photo).gradient(codes, base)
     nothing = torch.zeros(1, 1)
     faces = stage.Faces(nothing, nothing, nothing, codes, feature, [((target[0] + 1) * 127.5).round().byte()])
-    parts = stage.Stage(trainer, faces).parts(place=(28, 18))
-    found, _ = stage.Stage(trainer, faces).gradient(parts, parts.base)
+    own = stage.Stage(trainer, faces)
+    parts = own.parts(place=(28, 18))
+    found, _ = own.gradient(parts, parts.base, own.expected(parts, detail.MARGIN))
     expected = whole[:, :, 28:28 + stage.PART, 18:18 + stage.PART]
     inner = (slice(None), slice(None), slice(7, -7), slice(7, -7))
     similar = F.cosine_similarity(found[inner].flatten(), expected[inner].flatten(), 0)
@@ -181,23 +181,23 @@ def test_parts_are_judged_up_to_the_border_of_the_picture_alone():
 def test_each_look_improves_what_is_coded(codec, face):
     """At the same quality, where more bits would help as well: the rate weighed in."""
     latents = replace(codec.latents(*codec.invert(face)), multiplier=MULTIPLIER)
-    photo, losses = detail.Photo(images.to_tensor(face, 1024), codec.lpips.features, full=True), []
+    photo, losses = detail.Photo(images.to_tensor(face, 1024), True, codec.lpips, torch.float32), []
     for looks in range(3):
         found, quality = codec._detailed(face, latents, 150, None, looks, lambda done: None)
         coded = codec._quantise(found, quality)
         features = coded.state.features()
         semantics = replace(codec.semantics(coded.state.codes), features=features, detail=coded.state.detail)
         made = images.to_tensor(codec.render(semantics), 1024)
-        distortion = photo.distortion(codec.lpips, made)
-        weight = RATE_WEIGHT * 2 ** (-RATE_SPAN * detail_quality(quality) / 256)
+        distortion = photo.distortion(made)
+        weight = float(byte_weight(torch.tensor(detail_quality(quality) / 256)))
         losses.append(float(distortion) + weight * sum(coded.bits[-2:]) / 8)
     assert losses[0] > losses[1] > losses[2]
 
 
 def test_small_pictures_are_judged_at_their_own_pixels(codec, face, monkeypatch):
     seen, photo = set(), detail.Photo
-    monkeypatch.setattr(detail, "Photo", lambda pictures, see, full: (
-        seen.add((pictures.shape[-1], full)), photo(pictures, see, full))[1])
+    monkeypatch.setattr(detail, "Photo", lambda pictures, full, *rest: (
+        seen.add((pictures.shape[-1], full)), photo(pictures, full, *rest))[1])
     for side, expected in ((1024, (1024, True)), (512, (512, False)), (300, (512, False))):
         codec.encode(face.resize((side, side)), quality=150, refine=1)
         assert seen == {expected}

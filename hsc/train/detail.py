@@ -174,11 +174,24 @@ class Stage:
         return Parts(chosen, (row, column), codes, base[:, :, row:row + PART, column:column + PART],
                      torch.stack(halves), torch.stack(full) if full else nothing)
 
-    def distortion(self, parts: Parts, features: Tensor, edge: int = EDGE) -> Tensor:
-        """Of what features ``(B, 512, PART, PART)`` show where :meth:`Parts.judged` says: ``(B,)``.
+    def expected(self, parts: Parts, edge: int) -> list[Photo]:
+        """What :meth:`Parts.judged` says of them: of those that have 1024 px, if there are some, then of the others.
 
         Photos are judged at 512 px alone: enlarged ones would teach a blur.
         """
+        trainer = self.trainer
+
+        def cut(pictures: Tensor) -> Tensor:
+            scale = pictures.shape[-1] // PART
+            rows, columns = (slice(scale * side.start, scale * side.stop) for side in parts.judged(edge))
+            return pictures[:, :, rows, columns]
+
+        pictures = (parts.large, True), (parts.halves[len(parts.large):], False)
+        return [Photo(cut(part), full, trainer.loss.lpips, trainer.settings.precision) for part, full in pictures
+                if len(part)]
+
+    def distortion(self, parts: Parts, features: Tensor, photos: list[Photo], edge: int) -> Tensor:
+        """Of what features ``(B, 512, PART, PART)`` show, to :meth:`expected` of the same edge: ``(B,)``."""
         judged = parts.judged(edge)
         own = [slice(max(side.start - MARGIN, 0), min(side.stop + MARGIN, PART)) for side in judged]
         place = tuple(first + side.start for first, side in zip(parts.place, own))
@@ -187,24 +200,18 @@ class Stage:
         made = self.trainer.generator.suffix(given, codes, DETAIL_LEVEL, place).float()
         rows, columns = (slice(SCALE * (side.start - part.start), SCALE * (side.stop - part.start))
                          for side, part in zip(judged, own))
-        made = made[:, :, rows, columns]
-        lpips, count = self.trainer.loss.lpips, len(parts.large)
-        see = partial(lpips.features, precision=kind)
-
-        def cut(picture: Tensor) -> Tensor:
-            scale = picture.shape[-1] // PART
-            rows, columns = (slice(scale * side.start, scale * side.stop) for side in judged)
-            return picture[:, :, rows, columns]
-
-        pairs = (made[:count], parts.large, True), (made[count:], parts.halves[count:], False)
-        return torch.cat([Photo(cut(photos), see, full).distortion(lpips, part) for part, photos, full in pairs
-                          if len(part)])
+        made = made[:, :, rows, columns].split([len(photo.half) for photo in photos])
+        return torch.cat([photo.distortion(part) for photo, part in zip(photos, made)])
 
     @torch.enable_grad()
-    def gradient(self, parts: Parts, features: Tensor) -> tuple[Tensor, Tensor]:
-        """As :meth:`hsc.detail.Looks.gradient` has it of whole pictures; and the distortion."""
+    def gradient(self, parts: Parts, features: Tensor, photos: list[Photo]) -> tuple[Tensor, Tensor]:
+        """As :meth:`hsc.detail.Looks.gradient` has it of whole pictures; and the distortion.
+
+        Args:
+            photos: those of edge ``MARGIN``.
+        """
         leaf = features.detach().requires_grad_(True)
-        loss = self.distortion(parts, leaf, MARGIN)
+        loss = self.distortion(parts, leaf, photos, MARGIN)
         found, = torch.autograd.grad(loss.sum(), leaf)
         return found * parts.area(MARGIN), loss.detach()
 
@@ -216,7 +223,7 @@ def start(trainer: Trainer, stage: Stage, batches: int = 24) -> None:
     rows = []
     for _ in range(batches):
         parts = stage.parts()
-        gradient, _ = stage.gradient(parts, parts.base)
+        gradient, _ = stage.gradient(parts, parts.base, stage.expected(parts, MARGIN))
         inner = gradient[:, :, 4:-4, 4:-4]
         rows.append(F.unfold(inner, 2, stride=2).transpose(1, 2).flatten(0, 1))
     rows = torch.cat(rows)
@@ -266,9 +273,12 @@ def terms(stage: Stage) -> dict[str, Tensor]:
     share, before = parts.base.new_zeros(PART, PART), []
     share[parts.judged(EDGE)] = 1
     share = F.avg_pool2d(share[None, None], 2)
+    weight = soft.byte_weight(quality, trainer.settings.rate_weight, trainer.settings.rate_span)
+
+    photos = stage.expected(parts, MARGIN)
 
     def ask(features: Tensor) -> Tensor:
-        gradient, found = stage.gradient(parts, features)
+        gradient, found = stage.gradient(parts, features, photos)
         before.append(found)
         return gradient
 
@@ -281,17 +291,17 @@ def terms(stage: Stage) -> dict[str, Tensor]:
         if index and torch.rand((), generator=trainer.random) >= AGAIN:
             break
         wanted = wanted + improvement(
-            network, context, ask, parts.halves, wanted, parts.base, prediction, quality
+            network, context, ask, parts.halves, wanted, parts.base, prediction, quality, weight
         )
     coefficients, bits, _ = soft.code_slices(
         network, context, wanted, prediction, log2_step, count, slice_bits=judged_bits, multiplier=MULTIPLIER,
     )
-    after = stage.distortion(parts, network.decode(coefficients, parts.base))
+    features = network.decode(coefficients, parts.base)
+    after = stage.distortion(parts, features, stage.expected(parts, EDGE), EDGE)
     received = torch.arange(len(bits), device=trainer.device) < count[:, None]
     size = (torch.stack(bits, 1) * received).sum(1) / 8 * SIDE**2 / parts.area(EDGE)
-    weight = trainer.settings.rate_weight * torch.exp2(-trainer.settings.rate_span * quality[:, 0])
     return {"before": before[0].mean(), "after": after.mean(), "bytes": size.mean(),
-            "loss": (after + weight * size).mean()}
+            "loss": (after + weight[:, 0] * size).mean()}
 
 
 @torch.no_grad()

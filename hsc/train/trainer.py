@@ -50,9 +50,9 @@ class Settings:
     """Whether there are networks of detail."""
     learning_rate: float = 8e-4
     seed: int = 0
-    rate_weight: float = refine.RATE_WEIGHT
+    rate_weight: float = soft.RATE_WEIGHT
     """Weight of one byte at quality 0 ..."""
-    rate_span: float = refine.RATE_SPAN
+    rate_span: float = soft.RATE_SPAN
     """... which is divided by 2^span at quality 1."""
     precision: torch.dtype = torch.bfloat16
     report: int = 50
