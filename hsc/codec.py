@@ -45,14 +45,10 @@ REFINED = 14
 """About as much of the quality is what refined latents cost, in files of the same size."""
 DETAIL_FROM, DETAIL_BYTES = 100, 1300
 """Quality, or bytes that are allowed, from which files have detail: below, S and F say more without."""
-LOOKS, STEPS_A_LOOK, MORE_LOOKS = 3, 8, 2
-"""How often the encoder looks for detail, after how many refinement steps beyond the ordinary once more, and at most
-how many times more."""
+LOOKS, FEW_LOOKS, LOOK_BYTES = 5, 3, 2000
+"""How often the encoder looks for detail; and how often where fewer bytes are allowed, and more looks gain nothing."""
 DETAIL_STEPS = 5
-"""So many more steps of refinement take files with detail: they gain more by them than by a look, which costs as much as
-three."""
-LOOK_BYTES = 2000
-"""Below, it looks once less: a likeness is kept better."""
+"""So many more steps of refinement take files with detail, at a third of the time of a look."""
 COARSER_BYTES, COARSER_SHARE = 375, 0.25
 """About as many bytes of a file with detail, and as much of its size, are for what is not detail: where the search for
 its quality starts."""
@@ -236,7 +232,7 @@ class Codec:
             max_bytes: largest size of the file. The best quality that fits is searched for.
             quality: 0 ... 255 instead, for about 400 to about 10,000 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.3 s each on two
-                cores, five more for longer files; those then look for detail, see :mod:`hsc.detail`, at about 1 s a
+                cores, five more for longer files; those then look for detail, see :mod:`hsc.detail`, at nearly 1 s a
                 look. 0 does neither, and ends at about 5,500 bytes. The decoder is the same.
             progress: called with steps and looks done and all of them.
 
@@ -261,8 +257,7 @@ class Codec:
         if detailed:
             steps += DETAIL_STEPS
             latents = replace(latents, multiplier=soft.MULTIPLIER)
-            looks = LOOKS - (max_bytes is not None and max_bytes < LOOK_BYTES)
-            looks += min(max(refine - REFINE, 0) // STEPS_A_LOOK, MORE_LOOKS)
+            looks = LOOKS if max_bytes is None or max_bytes >= LOOK_BYTES else FEW_LOOKS
         report = _counting(progress, steps + looks)
         start, layers = quality, self.networks.layers
         if quality is None:
