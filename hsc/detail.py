@@ -42,26 +42,27 @@ ROWS = 16
 """Rows of features that are looked at together, so that a server's memory holds them."""
 
 
-class Photo:
-    """A part of some photos, and what LPIPS sees of it."""
+class Original:
+    """A part of some pictures that are to be restored, and what LPIPS sees of it."""
 
     def __init__(self, pictures: Tensor, full: bool, lpips: LPIPS, precision: torch.dtype) -> None:
         """
         Args:
             pictures: ``(B, 3, H, W)``.
-            full: whether they have 1024 px, and are seen at both sizes; else 512, and are seen at that alone.
+            full: whether they are of pictures of 1024 px, and seen at both sizes; else of 512, and seen at that alone.
             precision: of LPIPS's convolutions.
         """
         self.half = F.avg_pool2d(pictures, 2) if full else pictures
         self._distance, self._see = lpips.distance, partial(lpips.features, precision=precision)
-        self._half, self._full = self._see(self.half), self._see(pictures) if full else None
+        self._half_features = self._see(self.half)
+        self._full_features = self._see(pictures) if full else None
 
     def distortion(self, made: Tensor) -> Tensor:
-        """How a part of a restoration ``(B, 3, H, W)``, of 1024 px in any case, differs from the photo: ``(B,)``."""
+        """How a part of a restoration ``(B, 3, H, W)``, of 1024 px in any case, differs from it: ``(B,)``."""
         half = F.avg_pool2d(made, 2)
-        seen = self._distance(self._see(half), self._half)
-        if self._full:
-            seen = torch.lerp(seen, self._distance(self._see(made), self._full), FULL)
+        seen = self._distance(self._see(half), self._half_features)
+        if self._full_features is not None:
+            seen = torch.lerp(seen, self._distance(self._see(made), self._full_features), FULL)
         difference = half - self.half
         colour = F.avg_pool2d(difference, PATCH).abs().mean((1, 2, 3))
         likeness = F.avg_pool2d(difference, 2).square().mean((1, 2, 3))
@@ -69,8 +70,8 @@ class Photo:
                 + LIKENESS_WEIGHT * likeness)
 
 
-class Looks:
-    """Looks at an aligned face beside what was coded of it."""
+class DetailEncoder:
+    """Finds the detail of an aligned face, one look at what was coded of it after the other."""
 
     def __init__(self, codec: Codec, image: Image.Image) -> None:
         self._networks = codec.networks
@@ -80,9 +81,10 @@ class Looks:
         full = image.width > PICTURE
         target = images.to_tensor(image, SIZE).to(codec.device) if full else self._picture
         height = target.shape[-1] * ROWS // SIDE
-        self._parts = [Photo(part, full, codec.lpips, self._generator.input.dtype) for part in target.split(height, 2)]
+        self._originals = [Original(part, full, codec.lpips, self._generator.input.dtype)
+                           for part in target.split(height, 2)]
 
-    def __call__(self, state: LayerState, wanted: Tensor) -> Tensor:
+    def look(self, state: LayerState, wanted: Tensor) -> Tensor:
         """Coefficients of detail ``(1, C, 32, 32)``, nearer to what the face asks for.
 
         Args:
@@ -92,7 +94,7 @@ class Looks:
         networks, codes, quality = self._networks, state.codes, state.quality.float()
         return wanted + improvement(
             networks.detail, networks.detail_context, lambda features: self.gradient(codes, features),
-            self._picture, wanted, state.base, state.start.float(), quality, soft.byte_weight(quality),
+            self._picture, wanted, state.base, state.start.float(), quality,
         )
 
     def gradient(self, codes: Tensor, features: Tensor) -> Tensor:
@@ -100,14 +102,14 @@ class Looks:
         kind = self._generator.input.dtype
         codes, given = codes.to(kind), features.to(kind)
         result = torch.zeros_like(features)
-        for index, photo in enumerate(self._parts):
+        for index, original in enumerate(self._originals):
             top = index * ROWS
             first, last = max(top - MARGIN, 0), min(top + ROWS + MARGIN, SIDE)
             with torch.enable_grad():
                 part = given[:, :, first:last].clone().requires_grad_(True)
                 made = self._generator.suffix(part, codes, DETAIL_LEVEL, (first, 0)).float()
                 rows = slice(SCALE * (top - first), SCALE * (top - first + ROWS))
-                loss = photo.distortion(made[:, :, rows])
+                loss = original.distortion(made[:, :, rows])
                 found, = torch.autograd.grad(loss.sum() * ROWS * SIDE, part)
             result[:, :, first:last] += found.float()
         return result
@@ -115,7 +117,7 @@ class Looks:
 
 def improvement(
     network: DetailCompressionNetwork, context: SemanticContextEncoder, ask: Callable[[Tensor], Tensor],
-    picture: Tensor, wanted: Tensor, base: Tensor, start: Tensor, quality: Tensor, byte_weight: Tensor,
+    picture: Tensor, wanted: Tensor, base: Tensor, start: Tensor, quality: Tensor,
 ) -> Tensor:
     """What to add to coefficients of detail ``(B, C, h, w)``, of pictures or parts of them.
 
@@ -128,12 +130,11 @@ def improvement(
         base: features without detail.
         start: see :meth:`hsc.networks.SemanticContextEncoder.start`.
         quality: of detail, ``(B, 1)``.
-        byte_weight: see :func:`hsc.soft.byte_weight`, ``(B, 1)``.
     """
     log2_step = network.step.log2(quality).detach()[:, :, None, None]
     step = torch.exp2(log2_step)
     # What a bit costs, beside a distortion that is summed over places; everything is seen in bits for each step.
-    price = (byte_weight / 8 * SIDE**2)[:, :, None, None]
+    price = (soft.byte_weight(quality) / 8 * SIDE**2)[:, :, None, None]
     with torch.enable_grad():
         leaf = wanted.detach().requires_grad_(True)
         coefficients, bits, scales = soft.code_slices(

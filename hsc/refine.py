@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 LEARNED = 3
 """Steps that are learned ones. In training there were two; a third still helps, a fourth hardly."""
 RATE_FACTOR = 4.0
-"""How many times as much as in training a byte weighs: what a step adds to the file is paid for by all symbols, which become coarser
-until it fits."""
+"""How many times as much as in training a byte weighs: what a step adds to the file is paid for by all symbols, which
+become coarser until it fits."""
 COLOUR_WEIGHT = 1.0
 """Of :func:`colour`, as in training."""
 LIKENESS_WEIGHT = 30.0
 """Of squared differences, which say most of who somebody is, where there will be detail: it mends the texture that they
-forgive. In shorter files nothing does."""
+forgive, and in shorter files nothing does. Not in training."""
 PATCH = 16
 """Side of the patches, in pixels of the preview, whose mean colour is to be kept."""
 TEXTURE_WEIGHT = 1.5

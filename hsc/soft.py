@@ -21,7 +21,7 @@ MULTIPLIER = 0.12
 """Lagrange's, of :func:`rate_distortion_round`: 2 ln 2 / 12 is right for a uniform quantiser of high rate."""
 
 RATE_WEIGHT, RATE_SPAN = 1e-3, 8.0
-"""See :func:`byte_weight`."""
+"""A byte weighs ``RATE_WEIGHT / 2^(RATE_SPAN q)`` beside the distortion."""
 
 Prefix = Callable[..., Tensor]
 """As :meth:`hsc.generator.Generator.prefix`."""
@@ -48,9 +48,9 @@ class SoftCoded:
     bits: Tensor
 
 
-def byte_weight(quality: Tensor, weight: float = RATE_WEIGHT, span: float = RATE_SPAN) -> Tensor:
-    """What a byte of a file weighs beside the distortion, at qualities in [0, 1]: ``weight / 2^(span q)``."""
-    return weight * torch.exp2(-span * quality)
+def byte_weight(quality: Tensor) -> Tensor:
+    """What a byte of a file weighs beside the distortion, at qualities in [0, 1], in training and refinement."""
+    return RATE_WEIGHT * torch.exp2(-RATE_SPAN * quality)
 
 
 def gaussian_bits(offset: Tensor, log2_scale: Tensor) -> Tensor:

@@ -10,11 +10,11 @@ from PIL import Image
 
 import hsc
 from hsc.bitstream import file_bytes
-from hsc.codec import Latents, _computes_in_bfloat16
+from hsc.codec import DETAIL_BYTES, Latents, _computes_in_bfloat16
 from hsc.generator import SIZE, sample_codes
 from hsc.images import to_tensor
 from hsc.preview import PREVIEW_SIZE
-from hsc.refine import LEARNED, refine
+from hsc.refine import LEARNED, LIKENESS_WEIGHT, refine
 
 
 @pytest.mark.slow
@@ -64,6 +64,31 @@ def test_a_learned_step_lowers_the_distortion_it_looks_at(bfloat16, monkeypatch)
         semantics = codec.parse(codec._write(codec._quantise(moved, 160), 160))
         errors.append(codec.lpips(to_tensor(codec.render_preview(semantics)), preview).item())
     assert errors[1] < errors[0] and errors[2] < errors[0]
+
+
+@pytest.fixture(scope="module")
+def face(codec):
+    """One that the generator made: no photo is needed."""
+    return codec.render(codec.semantics(sample_codes(codec.generator, 1, torch.Generator().manual_seed(3))))
+
+
+def test_files_with_detail_are_refined_towards_a_likeness(codec, face):
+    latents = codec.latents(*codec.invert(face))
+    preview = to_tensor(face, PREVIEW_SIZE)
+    errors = {}
+    for detailed in (False, True):
+        moved = refine(codec, face, latents, 160, 13, LEARNED + 3, detailed=detailed)
+        semantics = codec.parse(codec._write(codec._quantise(moved, 160), 160))
+        errors[detailed] = (to_tensor(codec.render_preview(semantics), PREVIEW_SIZE) - preview).square().mean()
+    assert errors[True] < errors[False]
+
+
+def test_refinement_is_told_which_files_have_detail(codec, face, monkeypatch):
+    seen, judge = [], hsc.refine._Judge
+    monkeypatch.setattr(hsc.refine, "_Judge", lambda *args: seen.append(args[-1]) or judge(*args))
+    for size in (800, DETAIL_BYTES):
+        codec.encode(face, max_bytes=size, refine=1)
+    assert seen == [0, LIKENESS_WEIGHT]
 
 
 def test_bfloat16_is_used_where_a_processor_is_known_to_have_it(monkeypatch):

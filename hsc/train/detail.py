@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsc import soft
-from hsc.detail import MARGIN, SCALE, SIDE, Photo, improvement
+from hsc.detail import MARGIN, SCALE, SIDE, Original, improvement
 from hsc.entropy import DETAIL_LAG, DETAIL_SLOPE, QUALITIES
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
@@ -174,7 +174,7 @@ class Stage:
         return Parts(chosen, (row, column), codes, base[:, :, row:row + PART, column:column + PART],
                      torch.stack(halves), torch.stack(full) if full else nothing)
 
-    def expected(self, parts: Parts, edge: int) -> list[Photo]:
+    def originals(self, parts: Parts, edge: int) -> list[Original]:
         """What :meth:`Parts.judged` says of them: of those that have 1024 px, if there are some, then of the others.
 
         Photos are judged at 512 px alone: enlarged ones would teach a blur.
@@ -187,11 +187,11 @@ class Stage:
             return pictures[:, :, rows, columns]
 
         pictures = (parts.large, True), (parts.halves[len(parts.large):], False)
-        return [Photo(cut(part), full, trainer.loss.lpips, trainer.settings.precision) for part, full in pictures
+        return [Original(cut(part), full, trainer.loss.lpips, trainer.settings.precision) for part, full in pictures
                 if len(part)]
 
-    def distortion(self, parts: Parts, features: Tensor, photos: list[Photo], edge: int) -> Tensor:
-        """Of what features ``(B, 512, PART, PART)`` show, to :meth:`expected` of the same edge: ``(B,)``."""
+    def distortion(self, parts: Parts, features: Tensor, originals: list[Original], edge: int) -> Tensor:
+        """Of what features ``(B, 512, PART, PART)`` show, to :meth:`originals` of the same edge: ``(B,)``."""
         judged = parts.judged(edge)
         own = [slice(max(side.start - MARGIN, 0), min(side.stop + MARGIN, PART)) for side in judged]
         place = tuple(first + side.start for first, side in zip(parts.place, own))
@@ -200,18 +200,18 @@ class Stage:
         made = self.trainer.generator.suffix(given, codes, DETAIL_LEVEL, place).float()
         rows, columns = (slice(SCALE * (side.start - part.start), SCALE * (side.stop - part.start))
                          for side, part in zip(judged, own))
-        made = made[:, :, rows, columns].split([len(photo.half) for photo in photos])
-        return torch.cat([photo.distortion(part) for photo, part in zip(photos, made)])
+        made = made[:, :, rows, columns].split([len(original.half) for original in originals])
+        return torch.cat([original.distortion(part) for original, part in zip(originals, made)])
 
     @torch.enable_grad()
-    def gradient(self, parts: Parts, features: Tensor, photos: list[Photo]) -> tuple[Tensor, Tensor]:
-        """As :meth:`hsc.detail.Looks.gradient` has it of whole pictures; and the distortion.
+    def gradient(self, parts: Parts, features: Tensor, originals: list[Original]) -> tuple[Tensor, Tensor]:
+        """As :meth:`hsc.detail.DetailEncoder.gradient` has it of whole pictures; and the distortion.
 
         Args:
-            photos: those of edge ``MARGIN``.
+            originals: those of edge ``MARGIN``.
         """
         leaf = features.detach().requires_grad_(True)
-        loss = self.distortion(parts, leaf, photos, MARGIN)
+        loss = self.distortion(parts, leaf, originals, MARGIN)
         found, = torch.autograd.grad(loss.sum(), leaf)
         return found * parts.area(MARGIN), loss.detach()
 
@@ -223,7 +223,7 @@ def start(trainer: Trainer, stage: Stage, batches: int = 24) -> None:
     rows = []
     for _ in range(batches):
         parts = stage.parts()
-        gradient, _ = stage.gradient(parts, parts.base, stage.expected(parts, MARGIN))
+        gradient, _ = stage.gradient(parts, parts.base, stage.originals(parts, MARGIN))
         inner = gradient[:, :, 4:-4, 4:-4]
         rows.append(F.unfold(inner, 2, stride=2).transpose(1, 2).flatten(0, 1))
     rows = torch.cat(rows)
@@ -273,12 +273,12 @@ def terms(stage: Stage) -> dict[str, Tensor]:
     share, before = parts.base.new_zeros(PART, PART), []
     share[parts.judged(EDGE)] = 1
     share = F.avg_pool2d(share[None, None], 2)
-    weight = soft.byte_weight(quality, trainer.settings.rate_weight, trainer.settings.rate_span)
+    weight = soft.byte_weight(quality)
 
-    photos = stage.expected(parts, MARGIN)
+    originals = stage.originals(parts, MARGIN)
 
     def ask(features: Tensor) -> Tensor:
-        gradient, found = stage.gradient(parts, features, photos)
+        gradient, found = stage.gradient(parts, features, originals)
         before.append(found)
         return gradient
 
@@ -291,13 +291,13 @@ def terms(stage: Stage) -> dict[str, Tensor]:
         if index and torch.rand((), generator=trainer.random) >= AGAIN:
             break
         wanted = wanted + improvement(
-            network, context, ask, parts.halves, wanted, parts.base, prediction, quality, weight
+            network, context, ask, parts.halves, wanted, parts.base, prediction, quality
         )
     coefficients, bits, _ = soft.code_slices(
         network, context, wanted, prediction, log2_step, count, slice_bits=judged_bits, multiplier=MULTIPLIER,
     )
     features = network.decode(coefficients, parts.base)
-    after = stage.distortion(parts, features, stage.expected(parts, EDGE), EDGE)
+    after = stage.distortion(parts, features, stage.originals(parts, EDGE), EDGE)
     received = torch.arange(len(bits), device=trainer.device) < count[:, None]
     size = (torch.stack(bits, 1) * received).sum(1) / 8 * SIDE**2 / parts.area(EDGE)
     return {"before": before[0].mean(), "after": after.mean(), "bytes": size.mean(),

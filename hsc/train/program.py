@@ -158,7 +158,7 @@ def codec(trainer: Trainer, out: Path) -> None:
         codes = coded.soft.codes
         middle = trainer.middle(coded.soft.features, codes)
         terms = trainer.loss(trainer.head(middle, codes), target)
-        weight = soft.byte_weight(quality[:, 0], settings.rate_weight, settings.rate_span)
+        weight = soft.byte_weight(quality[:, 0])
         size = coded.semantic_bytes + coded.feature_bytes
         result = {key: value.mean() for key, value in terms.items()}
         result["semantic_bytes"] = coded.semantic_bytes.mean()

@@ -50,10 +50,6 @@ class Settings:
     """Whether there are networks of detail."""
     learning_rate: float = 8e-4
     seed: int = 0
-    rate_weight: float = soft.RATE_WEIGHT
-    """Weight of one byte at quality 0 ..."""
-    rate_span: float = soft.RATE_SPAN
-    """... which is divided by 2^span at quality 1."""
     precision: torch.dtype = torch.bfloat16
     report: int = 50
     """Steps between two lines of the log."""
