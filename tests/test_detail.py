@@ -211,7 +211,8 @@ def test_a_distortion_is_the_sum_that_the_module_states(codec, face, full):
         seen = 0.75 * float(codec.lpips(made, photo)) + 0.25 * seen
     total = (2 * seen + difference.abs().mean() + 0.5 * F.avg_pool2d(difference, 16).abs().mean()
              + 15 * F.avg_pool2d(difference, 2).square().mean())
-    assert float(detail.Original(photo, full, codec.lpips, torch.float32).distortion(made)) == pytest.approx(float(total))
+    original = detail.Original(photo, full, codec.lpips, torch.float32)
+    assert float(original.distortion(made)) == pytest.approx(float(total))
 
 
 def test_small_pictures_are_judged_at_their_own_pixels(codec, face, monkeypatch):
