@@ -22,6 +22,7 @@ from hsc.lpips import LPIPS
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
 from hsc.networks.detail import PICTURE
+from hsc.refine import colour
 
 if TYPE_CHECKING:
     from hsc.codec import Codec
@@ -31,8 +32,6 @@ LPIPS_WEIGHT, COLOUR_WEIGHT, LIKENESS_WEIGHT = 2.0, 0.5, 15.0
 of who somebody is: identity networks see about as much."""
 FULL = 0.75
 """Share of LPIPS that is seen at 1024 px, where a picture has as many, beside 512."""
-PATCH = 16
-"""Side of the patches, in pixels of 512, whose mean colour is to be kept."""
 SIDE = 4 * 2**DETAIL_LEVEL
 SCALE = SIZE // SIDE
 """Pixels for each feature."""
@@ -64,9 +63,8 @@ class Original:
         if self._full_features is not None:
             seen = torch.lerp(seen, self._distance(self._see(made), self._full_features), FULL)
         difference = half - self.half
-        colour = F.avg_pool2d(difference, PATCH).abs().mean((1, 2, 3))
         likeness = F.avg_pool2d(difference, 2).square().mean((1, 2, 3))
-        return (LPIPS_WEIGHT * seen + difference.abs().mean((1, 2, 3)) + COLOUR_WEIGHT * colour
+        return (LPIPS_WEIGHT * seen + difference.abs().mean((1, 2, 3)) + COLOUR_WEIGHT * colour(half, self.half)
                 + LIKENESS_WEIGHT * likeness)
 
 

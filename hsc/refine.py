@@ -38,7 +38,7 @@ LIKENESS_WEIGHT = 30.0
 """Of squared differences, which say most of who somebody is, where there will be detail: it mends the texture that they
 forgive, and in shorter files nothing does. Not in training."""
 PATCH = 16
-"""Side of the patches, in pixels of the preview, whose mean colour is to be kept."""
+"""Side of the patches, in pixels, whose mean colour is to be kept."""
 TEXTURE_WEIGHT = 1.5
 """Of LPIPS through a window, beside L1 and LPIPS of the preview; as in training, where photos have 512 px at most."""
 WINDOW = 24

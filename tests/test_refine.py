@@ -17,6 +17,12 @@ from hsc.preview import PREVIEW_SIZE
 from hsc.refine import LEARNED, LIKENESS_WEIGHT, refine
 
 
+@pytest.fixture(scope="module")
+def face(codec):
+    """One that the generator made: no photo is needed."""
+    return codec.render(codec.semantics(sample_codes(codec.generator, 1, torch.Generator().manual_seed(3))))
+
+
 @pytest.mark.slow
 def test_refinement_helps_and_keeps_the_size(shared):
     codec = hsc.Codec.load()
@@ -47,13 +53,12 @@ def test_features_descend_in_proportion_to_the_quality_and_only_where_they_are_s
 
 
 @pytest.mark.parametrize("bfloat16", [True, False])
-def test_a_learned_step_lowers_the_distortion_it_looks_at(bfloat16, monkeypatch):
+def test_a_learned_step_lowers_the_distortion_it_looks_at(bfloat16, face, monkeypatch):
     """Of what the gradient was taken from: the preview and one window of the full picture."""
     monkeypatch.setattr("hsc.codec._computes_in_bfloat16", lambda device: bfloat16)
     codec = hsc.Codec.load()
     assert codec.looking_glass[0].input.dtype == (torch.bfloat16 if bfloat16 else torch.float32)
     assert codec.generator.input.dtype == torch.float32
-    face = codec.render(codec.semantics(sample_codes(codec.generator, 1, torch.Generator().manual_seed(3))))
     latents = codec.latents(*codec.invert(face))
     preview = to_tensor(face, PREVIEW_SIZE)
     errors = []
@@ -64,12 +69,6 @@ def test_a_learned_step_lowers_the_distortion_it_looks_at(bfloat16, monkeypatch)
         semantics = codec.parse(codec._write(codec._quantise(moved, 160), 160))
         errors.append(codec.lpips(to_tensor(codec.render_preview(semantics)), preview).item())
     assert errors[1] < errors[0] and errors[2] < errors[0]
-
-
-@pytest.fixture(scope="module")
-def face(codec):
-    """One that the generator made: no photo is needed."""
-    return codec.render(codec.semantics(sample_codes(codec.generator, 1, torch.Generator().manual_seed(3))))
 
 
 def test_files_with_detail_are_refined_towards_a_likeness(codec, face):

@@ -274,7 +274,6 @@ def terms(stage: Stage) -> dict[str, Tensor]:
     share[parts.judged(EDGE)] = 1
     share = F.avg_pool2d(share[None, None], 2)
     weight = soft.byte_weight(quality)
-
     originals = stage.originals(parts, MARGIN)
 
     def ask(features: Tensor) -> Tensor:
