@@ -30,9 +30,9 @@ from hsc.rangecoder import MAX_SYMBOL
 
 MODEL_ID = 5
 """Names the shipped networks and tables, and the files without detail."""
-DETAILED_MODEL_ID = 7
+DETAILED_MODEL_ID = 8
 """The same with detail: names the files that have some, and the networks that code it."""
-RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4", 5: "0.5", 6: "0.6", 7: "0.7"}
+RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4", 5: "0.5", 6: "0.6", 7: "0.7", 8: "0.8"}
 """The release of this project that has each model."""
 CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
@@ -267,7 +267,8 @@ class Codec:
             layers = self.networks.layers if detailed else layers
         better = improve(self, image, latents, start, layers, steps, report, detailed) if layers else latents
         if detailed:
-            better, start = self._detailed(image, better, start, max_bytes, looks, partial(report, steps))
+            for done, better in enumerate(DetailEncoder(self, image).looks(better, start, looks), 1):
+                report(steps, done)
         if quality is not None:
             return self._write(self._quantise(better, quality), quality)
         if detailed:
@@ -290,26 +291,6 @@ class Codec:
             raise ValueError(f"An aligned face is square, not {image.width}x{image.height}.")
         picture = images.to_tensor(image, PREVIEW_SIZE).to(self.device)
         return self.networks.gie(picture)
-
-    def _detailed(
-        self, image: Image.Image, latents: Latents, quality: int, max_bytes: int | None, looks: int,
-        report: Callable[[int], None],
-    ) -> tuple[Latents, int]:
-        """With detail for this quality; or for about the one at which it fits, which is given back as well.
-
-        Detail is of what the symbols before it leave, so it is to be found beside those that the file will have.
-        """
-        network, side = self.networks.detail, 2 << DETAIL_LEVEL
-        latents = replace(latents, detail=torch.zeros(1, network.latent, side, side, device=self.device))
-        encoder = DetailEncoder(self, image)
-        for index in range(looks):
-            if index and max_bytes is not None:
-                coded, quality, _ = self._fit(latents, max_bytes, quality, ENOUGH)
-            else:
-                coded = self._quantise(latents, quality)
-            latents = replace(latents, detail=encoder.look(coded.state, latents.detail))
-            report(index + 1)
-        return latents, quality
 
     def latents(self, codes: Tensor, features: Sequence[Tensor]) -> Latents:
         """S and F to coefficients, by SCN and FCN."""

@@ -6,7 +6,8 @@ No encoder says what those features should be. The gradient of what the restorat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,17 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from hsc import images, soft
+from hsc import entropy, images, soft
+from hsc.entropy import detail_quality
 from hsc.generator import SIZE
-from hsc.layers import LayerState
 from hsc.lpips import LPIPS
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
 from hsc.networks.detail import PICTURE
-from hsc.refine import colour
+from hsc.refine import BETAS, RATE_FACTOR, colour
 
 if TYPE_CHECKING:
-    from hsc.codec import Codec
+    from hsc.codec import Codec, Latents
 
 LPIPS_WEIGHT, COLOUR_WEIGHT, LIKENESS_WEIGHT = 2.0, 0.5, 15.0
 """Of the distortion, beside L1 at 512 px; as in training. The last is of squared differences at 256 px, which say most
@@ -39,6 +40,8 @@ MARGIN = 2
 """Features around a part of the picture that the convolutions need."""
 ROWS = 16
 """Rows of features that are looked at together, so that a server's memory holds them."""
+LEARNING_RATE = 0.2
+"""Of Adam on S at the first look, in quantisation steps, over the square root of their number. It falls to nothing."""
 
 
 class Original:
@@ -72,7 +75,7 @@ class DetailEncoder:
     """Finds the detail of an aligned face, one look at what was coded of it after the other."""
 
     def __init__(self, codec: Codec, image: Image.Image) -> None:
-        self._networks = codec.networks
+        self._networks, self._prefix = codec.networks, codec.generator.prefix
         self._generator, _ = codec.looking_glass
         self._picture = images.to_tensor(image, PICTURE).to(codec.device)
         # What a small picture lacks would be seen as blur that is wanted.
@@ -82,35 +85,68 @@ class DetailEncoder:
         self._originals = [Original(part, full, codec.lpips, self._generator.input.dtype)
                            for part in target.split(height, 2)]
 
-    def look(self, state: LayerState, wanted: Tensor) -> Tensor:
-        """Coefficients of detail ``(1, C, 32, 32)``, nearer to what the face asks for.
+    def looks(self, latents: Latents, quality: int, count: int) -> Iterator[Latents]:
+        """After each of some looks, latents that are nearer to what the face asks for.
+
+        Detail is what :func:`improvement` says. S takes a step of gradient descent: :mod:`hsc.refine` has seen little
+        of what it does at 1024 px.
 
         Args:
-            state: after all its layers were taken.
-            wanted: coefficients that were coded as its detail.
+            quality: quality byte at which they will be coded, or near it. Detail is of what the symbols before it
+                leave, so it is to be found beside those that the file will have.
         """
-        networks, codes, quality = self._networks, state.codes, state.quality.float()
-        return wanted + improvement(
-            networks.detail, networks.detail_context, lambda features: self.gradient(codes, features),
-            self._picture, wanted, state.base, state.start.float(), quality,
-        )
+        networks = self._networks
+        network, context = networks.detail, networks.detail_context
+        q, own = (entropy.quality_value(value).to(self._picture) for value in (quality, detail_quality(quality)))
+        width, byte_cost = networks.scn.step(q), RATE_FACTOR * soft.byte_weight(q)
+        detail = torch.zeros(1, network.latent, SIDE // 2, SIDE // 2).to(self._picture)
+        # In units of quantisation steps, so that one learning rate serves all channels.
+        s = (latents.semantics / width).detach().requires_grad_(True)
+        adam = torch.optim.Adam([s], LEARNING_RATE / count**0.5, BETAS)
+        schedule = torch.optim.lr_scheduler.LinearLR(adam, 1, 0, count)
+        for _ in range(count):
+            with torch.enable_grad():
+                coded = soft.quantise(networks, self._prefix, s * width, latents.features, q,
+                                      multiplier=latents.multiplier)
+                base = self._prefix(coded.codes, DETAIL_LEVEL, coded.features[-1], networks.levels[-1])
+                rate = byte_cost / 8 * (coded.bits.sum() + soft.semantic_bits(s))
+            codes, gradients = coded.codes.detach(), []
 
-    def gradient(self, codes: Tensor, features: Tensor) -> Tensor:
-        """Of the distortion, summed over places, with respect to features ``(1, 512, 64, 64)``."""
+            def ask(features: Tensor) -> Tensor:
+                gradients[:] = self.gradient(codes, features)
+                return gradients[0]
+
+            first, *_, coarser = (part.detach() for part in coded.coefficients)
+            detail = detail + improvement(
+                network, context, ask, self._picture, detail, base.detach(), context.start(first, own, coarser), own
+            )
+            adam.zero_grad()
+            # As if detail did not depend on its base, which it hardly does.
+            torch.autograd.backward((base, coded.codes, rate), (*(part / SIDE**2 for part in gradients), None))
+            adam.step()
+            schedule.step()
+            yield replace(latents, semantics=(s * width).detach(), detail=detail)
+
+    def gradient(self, codes: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the distortion, summed over places, with respect to features ``(1, 512, 64, 64)`` and to the codes.
+
+        To the latter without what they change in the features.
+        """
         kind = self._generator.input.dtype
         codes, given = codes.to(kind), features.to(kind)
-        result = torch.zeros_like(features)
+        result, of_codes = torch.zeros_like(features), torch.zeros_like(codes, dtype=features.dtype)
         for index, original in enumerate(self._originals):
             top = index * ROWS
             first, last = max(top - MARGIN, 0), min(top + ROWS + MARGIN, SIDE)
             with torch.enable_grad():
-                part = given[:, :, first:last].clone().requires_grad_(True)
-                made = self._generator.suffix(part, codes, DETAIL_LEVEL, (first, 0)).float()
+                leaves = [x.clone().requires_grad_(True) for x in (given[:, :, first:last], codes)]
+                made = self._generator.suffix(*leaves, DETAIL_LEVEL, (first, 0)).float()
                 rows = slice(SCALE * (top - first), SCALE * (top - first + ROWS))
                 loss = original.distortion(made[:, :, rows])
-                found, = torch.autograd.grad(loss.sum() * ROWS * SIDE, part)
+                found, more = torch.autograd.grad(loss.sum() * ROWS * SIDE, leaves)
             result[:, :, first:last] += found.float()
-        return result
+            of_codes += more.float()
+        return result, of_codes
 
 
 def improvement(

@@ -29,13 +29,10 @@ class LayerState:
             :meth:`features`.
         mean: prediction of the slice at hand, ``(1, C, h / 2, w / 2)`` exact.
         step: its quantisation steps, ``(1, C, 1, 1)`` exact.
-        start: what was known before the first slice of the level at hand; see
-            :meth:`hsc.networks.SemanticContextEncoder.start`.
     """
 
     mean: Tensor
     step: Tensor
-    start: Tensor
     detail: Tensor | None = None
 
     def __init__(self, generator: Generator, networks: HSCNetworks, tables: EntropyTables, quality: int) -> None:
@@ -73,11 +70,6 @@ class LayerState:
         return self._base
 
     @property
-    def quality(self) -> Tensor:
-        """Of the level at hand, ``(1, 1)`` exact."""
-        return self._qualities[self._level]
-
-    @property
     def level_complete(self) -> bool:
         """Whether the level at hand has all its slices."""
         return len(self._slices) == self._fcn[self._level].slices
@@ -90,11 +82,11 @@ class LayerState:
 
     def predict(self) -> np.ndarray:
         """Predict the next slice of the level at hand: sets ``mean`` and ``step``, gives the table of each symbol."""
-        fcn, index = self._fcn[self._level], len(self._slices)
+        fcn, quality, index = self._fcn[self._level], self._qualities[self._level], len(self._slices)
         own = slice(index * fcn.slice_channels, (index + 1) * fcn.slice_channels)
         self.mean, log2_scale = self._sce[self._level](index, self._context)
-        self.step = fcn.step(self.quality)[:, own, None, None]
-        log2_step = fcn.step.log2(self.quality)[:, own, None, None]
+        self.step = fcn.step(quality)[:, own, None, None]
+        log2_step = fcn.step.log2(quality)[:, own, None, None]
         return entropy.scale_indexes(log2_scale - log2_step).cpu().numpy().ravel()
 
     def take(self, symbols: np.ndarray) -> None:
@@ -127,7 +119,7 @@ class LayerState:
 
     def _open(self, coarser: Tensor | None = None) -> None:
         self._slices, self._base = [], None
-        self.start = self._context = self._sce[self._level].start(self._semantics, self.quality, coarser)
+        self._context = self._sce[self._level].start(self._semantics, self._qualities[self._level], coarser)
 
     def _close(self) -> None:
         fcn, received = self._fcn[self._level], bool(self._slices)

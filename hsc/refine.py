@@ -22,7 +22,7 @@ from hsc import entropy, images, window
 from hsc.amortised import Seen, learned_offsets
 from hsc.generator import SIZE
 from hsc.preview import PREVIEW_LEVEL, PREVIEW_SIZE
-from hsc.soft import SoftCoded, byte_weight, moved, no_offsets, quantise
+from hsc.soft import SoftCoded, byte_weight, moved, no_offsets, quantise, semantic_bits
 
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
@@ -50,6 +50,8 @@ LEARNING_RATE = 0.18
 FEATURE_RATES = 0.2, 0.1
 """Of momentum on each level of F, likewise, in proportion to the quality: coarse symbols are too dear to be moved."""
 MOMENTUM = 0.8
+BETAS = MOMENTUM, 0.95
+"""Of Adam."""
 
 
 def colour(picture: Tensor, target: Tensor) -> Tensor:
@@ -144,14 +146,13 @@ def _descend(
     widths = [networks.scn.step(q), *(fcn.step(q)[:, :, None, None] for fcn in networks.fcn)]
     s = (latents.semantics / widths[0]).detach().requires_grad_(True)
     _, *offsets = (offset.requires_grad_(True) for offset in no_offsets(networks, s.detach()))
-    adam = torch.optim.Adam([s], lr=LEARNING_RATE / max(steps, 1)**0.5, betas=(MOMENTUM, 0.95))
+    adam = torch.optim.Adam([s], lr=LEARNING_RATE / max(steps, 1)**0.5, betas=BETAS)
     velocities = [torch.zeros_like(offset) for offset in offsets]
     for _ in range(steps):
         with torch.enable_grad():
             features = moved(latents.features, [offset * width for offset, width in zip(offsets, widths[1:])])
             coded = quantise(networks, codec.generator.prefix, s * widths[0], features, q, slices)
-            # S has no cheap differentiable rate here; a symbol costs about a bit for each doubling.
-            bits = coded.bits[:, :int(slices)].sum() + torch.log2(1 + s.abs()).sum()
+            bits = coded.bits[:, :int(slices)].sum() + semantic_bits(s)
             seen = judge(coded)
             adam.zero_grad()
             torch.autograd.backward((coded.features[-1], coded.codes, weight * bits / 8),

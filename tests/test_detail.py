@@ -163,7 +163,7 @@ def test_parts_of_pictures_ask_for_what_whole_ones_do(
     monkeypatch.setitem(codec.__dict__, "looking_glass", (codec.generator, codec.preview))  # in float32
     feature = generator.prefix(codes, FIRST_LEVEL + 1)
     base = generator.prefix(codes, DETAIL_LEVEL, feature, FIRST_LEVEL + 1)
-    whole = detail.DetailEncoder(codec, photo).gradient(codes, base)
+    whole, _ = detail.DetailEncoder(codec, photo).gradient(codes, base)
     nothing = torch.zeros(1, 1)
     faces = stage.Faces(nothing, nothing, nothing, codes, feature, [((target[0] + 1) * 127.5).round().byte()])
     own = stage.Stage(trainer, faces)
@@ -184,20 +184,23 @@ def test_parts_are_judged_up_to_the_border_of_the_picture_alone():
         assert parts.area(3) == (rows.stop - rows.start) * (columns.stop - columns.start)
 
 
-def test_each_look_improves_what_is_coded(codec, face):
-    """At the same quality, where more bits would help as well: the rate weighed in."""
-    latents = replace(codec.latents(*codec.invert(face)), multiplier=MULTIPLIER)
+@pytest.mark.parametrize("alone", [False, True])
+def test_each_look_improves_what_is_coded(alone, codec, face, monkeypatch):
+    """At the same quality, where more bits would help as well: the rate of detail weighed in. Also where S moves alone."""
+    if alone:
+        monkeypatch.setattr(detail, "improvement", lambda network, context, ask, picture, wanted, base, *rest: (
+            ask(base), torch.zeros_like(wanted))[1])
+    latents = replace(codec.latents(*codec.invert(face)), multiplier=MULTIPLIER, detail=torch.zeros(1, 32, 32, 32))
     original, losses = detail.Original(images.to_tensor(face, 1024), True, codec.lpips, torch.float32), []
-    for looks in range(3):
-        found, quality = codec._detailed(face, latents, 150, None, looks, lambda done: None)
-        coded = codec._quantise(found, quality)
+    weight = float(byte_weight(torch.tensor(detail_quality(150) / 256)))
+    for found in (latents, *detail.DetailEncoder(codec, face).looks(latents, 150, 2)):
+        coded = codec._quantise(found, 150)
         features = coded.state.features()
         semantics = replace(codec.semantics(coded.state.codes), features=features, detail=coded.state.detail)
         made = images.to_tensor(codec.render(semantics), 1024)
-        distortion = original.distortion(made)
-        weight = float(byte_weight(torch.tensor(detail_quality(quality) / 256)))
-        losses.append(float(distortion) + weight * sum(coded.bits[-2:]) / 8)
-    assert losses[0] > losses[1] > losses[2]
+        losses.append(float(original.distortion(made)) + weight * sum(coded.bits[-2:]) / 8)
+    assert losses[0] > losses[1] and (alone or losses[1] > losses[2])
+    assert losses[0] > 1.03 * losses[2]
 
 
 @pytest.mark.parametrize("full", [True, False])
