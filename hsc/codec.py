@@ -50,9 +50,9 @@ LOOKS, FEW_LOOKS, LOOK_BYTES = 5, 3, 2000
 there. In training there were three; eight lose some likeness."""
 DETAIL_STEPS = 5
 """So many more steps of refinement take files with detail, at a third of the time of a look."""
-COARSER_BYTES, COARSER_SHARE = 375, 0.25
-"""About as many bytes of a file with detail, and as much of its size, are for what is not detail: where the search for
-its quality starts."""
+COARSER_BYTES, FEW_COARSER_BYTES, COARSER_SHARE = 375, 475, 0.25
+"""About as many bytes of a file with detail, the second where the encoder looks less often, and as much of its size, are
+for what is not detail. That gives the quality at which it is refined and looked at; the search starts there, too."""
 REFINE = 3
 """Refinement steps of an ordinary encode: those that are learned, in less than a second on two cores."""
 THOROUGH = 20
@@ -233,8 +233,9 @@ class Codec:
             max_bytes: largest size of the file. The best quality that fits is searched for.
             quality: 0 ... 255 instead, for about 400 to about 10,000 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.3 s each on two
-                cores, five more for longer files; those then look for detail, see :mod:`hsc.detail`, at nearly 1 s a
-                look. 0 does neither, and ends at about 5,500 bytes. The decoder is the same.
+                cores, five more for longer files; those then look for detail, and move S once more, see
+                :mod:`hsc.detail`, at about 1 s a look. 0 does neither, and ends at about 5,500 bytes. The decoder is
+                the same.
             progress: called with steps and looks done and all of them.
 
         Raises:
@@ -254,15 +255,16 @@ class Codec:
             return self._write(*whole)
         enough = max_bytes >= DETAIL_BYTES if quality is None else quality >= DETAIL_FROM
         detailed = enough and self.networks.detail is not None
-        looks, steps = 0, refine
+        looks, coarser, steps = 0, 0, refine
         if detailed:
             steps += DETAIL_STEPS
             latents = replace(latents, multiplier=soft.MULTIPLIER)
-            looks = LOOKS if max_bytes is None or max_bytes >= LOOK_BYTES else FEW_LOOKS
+            often = max_bytes is None or max_bytes >= LOOK_BYTES
+            looks, coarser = (LOOKS, COARSER_BYTES) if often else (FEW_LOOKS, FEW_COARSER_BYTES)
         report = _counting(progress, steps + looks)
         start, layers = quality, self.networks.layers
         if quality is None:
-            budget = round(COARSER_BYTES + COARSER_SHARE * max_bytes) if detailed else max_bytes
+            budget = round(coarser + COARSER_SHARE * max_bytes) if detailed else max_bytes
             _, start, layers = self._fit(latents, budget, close=ENOUGH)
             layers = self.networks.layers if detailed else layers
         better = improve(self, image, latents, start, layers, steps, report, detailed) if layers else latents

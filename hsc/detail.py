@@ -1,7 +1,8 @@
 """Encoder side of detail: what the picture asks of the generator's features at 64x64, and how much of it is coded.
 
 No encoder says what those features should be. The gradient of what the restoration lacks, with respect to them, does
-(as in :mod:`hsc.amortised`); a network codes it in few symbols, see :mod:`hsc.networks.detail`.
+(as in :mod:`hsc.amortised`); a network codes it in few symbols, see :mod:`hsc.networks.detail`. And S follows it: what
+is seen of a face at 1024 px says more of S, too, than the previews and windows of :mod:`hsc.refine`.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from hsc import entropy, images, soft
-from hsc.entropy import detail_quality
+from hsc import images, soft
+from hsc.entropy import detail_quality, quality_value
 from hsc.generator import SIZE
 from hsc.lpips import LPIPS
 from hsc.model import DETAIL_LEVEL
 from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
 from hsc.networks.detail import PICTURE
-from hsc.refine import BETAS, RATE_FACTOR, colour
+from hsc.refine import BETAS, colour, rate_cost
 
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
@@ -41,7 +42,8 @@ MARGIN = 2
 ROWS = 16
 """Rows of features that are looked at together, so that a server's memory holds them."""
 LEARNING_RATE = 0.2
-"""Of Adam on S at the first look, in quantisation steps, over the square root of their number. It falls to nothing."""
+"""Of Adam on S at the first look, in quantisation steps, over the square root of the number of looks. It falls evenly:
+at the last of n looks it is 1 / n of that."""
 
 
 class Original:
@@ -72,7 +74,7 @@ class Original:
 
 
 class DetailEncoder:
-    """Finds the detail of an aligned face, one look at what was coded of it after the other."""
+    """Finds the detail of an aligned face, and moves its S, one look at what was coded of it after the other."""
 
     def __init__(self, codec: Codec, image: Image.Image) -> None:
         self._networks, self._prefix = codec.networks, codec.generator.prefix
@@ -86,20 +88,21 @@ class DetailEncoder:
                            for part in target.split(height, 2)]
 
     def looks(self, latents: Latents, quality: int, count: int) -> Iterator[Latents]:
-        """After each of some looks, latents that are nearer to what the face asks for.
+        """After each look, latents that are nearer to what the face asks for.
 
-        Detail is what :func:`improvement` says. S takes a step of gradient descent: :mod:`hsc.refine` has seen little
-        of what it does at 1024 px.
+        Detail grows by what :func:`improvement` says, S takes a step of gradient descent.
 
         Args:
+            latents: S, and F at each level; detail begins at zero.
             quality: quality byte at which they will be coded, or near it. Detail is of what the symbols before it
-                leave, so it is to be found beside those that the file will have.
+                leave, so it is to be found beside such as the file will have.
+            count: of looks, at least 1.
         """
         networks = self._networks
         network, context = networks.detail, networks.detail_context
-        q, own = (entropy.quality_value(value).to(self._picture) for value in (quality, detail_quality(quality)))
-        width, byte_cost = networks.scn.step(q), RATE_FACTOR * soft.byte_weight(q)
-        detail = torch.zeros(1, network.latent, SIDE // 2, SIDE // 2).to(self._picture)
+        q, detail_q = (quality_value(value).to(self._picture) for value in (quality, detail_quality(quality)))
+        width = networks.scn.step(q)
+        detail = self._picture.new_zeros(1, network.latent, SIDE // 2, SIDE // 2)
         # In units of quantisation steps, so that one learning rate serves all channels.
         s = (latents.semantics / width).detach().requires_grad_(True)
         adam = torch.optim.Adam([s], LEARNING_RATE / count**0.5, BETAS)
@@ -109,32 +112,35 @@ class DetailEncoder:
                 coded = soft.quantise(networks, self._prefix, s * width, latents.features, q,
                                       multiplier=latents.multiplier)
                 base = self._prefix(coded.codes, DETAIL_LEVEL, coded.features[-1], networks.levels[-1])
-                rate = byte_cost / 8 * (coded.bits.sum() + soft.semantic_bits(s))
-            codes, gradients = coded.codes.detach(), []
+                cost = rate_cost(coded.bits, s, q)
+            codes, asked = coded.codes.detach(), []
 
             def ask(features: Tensor) -> Tensor:
-                gradients[:] = self.gradient(codes, features)
-                return gradients[0]
+                asked.extend(self.gradient(codes, features))
+                return asked[0]
 
-            first, *_, coarser = (part.detach() for part in coded.coefficients)
+            semantics, *_, coarser = (part.detach() for part in coded.coefficients)
+            start = context.start(semantics, detail_q, coarser)
             detail = detail + improvement(
-                network, context, ask, self._picture, detail, base.detach(), context.start(first, own, coarser), own
+                network, context, ask, self._picture, detail, base.detach(), start, detail_q
             )
             adam.zero_grad()
-            # As if detail did not depend on its base, which it hardly does.
-            torch.autograd.backward((base, coded.codes, rate), (*(part / SIDE**2 for part in gradients), None))
+            # As if detail, and its bits, did not depend on base and context, which they hardly do.
+            torch.autograd.backward((base, coded.codes, cost), (*(part / SIDE**2 for part in asked), None))
             adam.step()
             schedule.step()
             yield replace(latents, semantics=(s * width).detach(), detail=detail)
 
     def gradient(self, codes: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Of the distortion, summed over places, with respect to features ``(1, 512, 64, 64)`` and to the codes.
+        """Of ``SIDE**2`` times the distortion, with respect to features and codes, in the type of the features.
 
-        To the latter without what they change in the features.
+        Args:
+            codes: ``(1, 16, 512)``; what they do before the features is not asked for.
+            features: ``(1, 512, 64, 64)``.
         """
         kind = self._generator.input.dtype
         codes, given = codes.to(kind), features.to(kind)
-        result, of_codes = torch.zeros_like(features), torch.zeros_like(codes, dtype=features.dtype)
+        of_features, of_codes = torch.zeros_like(features), torch.zeros_like(codes, dtype=features.dtype)
         for index, original in enumerate(self._originals):
             top = index * ROWS
             first, last = max(top - MARGIN, 0), min(top + ROWS + MARGIN, SIDE)
@@ -143,10 +149,10 @@ class DetailEncoder:
                 made = self._generator.suffix(*leaves, DETAIL_LEVEL, (first, 0)).float()
                 rows = slice(SCALE * (top - first), SCALE * (top - first + ROWS))
                 loss = original.distortion(made[:, :, rows])
-                found, more = torch.autograd.grad(loss.sum() * ROWS * SIDE, leaves)
-            result[:, :, first:last] += found.float()
-            of_codes += more.float()
-        return result, of_codes
+                parts = torch.autograd.grad(loss.sum() * ROWS * SIDE, leaves)
+            of_features[:, :, first:last] += parts[0].float()
+            of_codes += parts[1].float()
+        return of_features, of_codes
 
 
 def improvement(

@@ -22,7 +22,7 @@ from hsc import entropy, images, window
 from hsc.amortised import Seen, learned_offsets
 from hsc.generator import SIZE
 from hsc.preview import PREVIEW_LEVEL, PREVIEW_SIZE
-from hsc.soft import SoftCoded, byte_weight, moved, no_offsets, quantise, semantic_bits
+from hsc.soft import SoftCoded, byte_weight, moved, no_offsets, quantise
 
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
@@ -57,6 +57,18 @@ BETAS = MOMENTUM, 0.95
 def colour(picture: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference ``(B,)`` between the mean colours of patches of two pictures ``(B, 3, H, W)``."""
     return F.avg_pool2d(picture - target, PATCH).abs().mean((1, 2, 3))
+
+
+def rate_cost(bits: Tensor, semantics: Tensor, quality: Tensor) -> Tensor:
+    """What the rate weighs beside the distortion, a scalar.
+
+    Args:
+        bits: of slices of F.
+        semantics: coefficients of S in quantisation steps, not rounded. They have no cheap differentiable rate here; a
+            symbol costs about a bit for each doubling.
+        quality: in [0, 1].
+    """
+    return (RATE_FACTOR * byte_weight(quality) / 8 * (bits.sum() + torch.log2(1 + semantics.abs()).sum())).sum()
 
 
 def refine(
@@ -141,7 +153,6 @@ def _descend(
 ) -> Iterator[Latents]:
     """Steps of gradient descent."""
     networks = codec.networks
-    weight = RATE_FACTOR * byte_weight(q)
     # In units of quantisation steps, so that one learning rate serves all channels.
     widths = [networks.scn.step(q), *(fcn.step(q)[:, :, None, None] for fcn in networks.fcn)]
     s = (latents.semantics / widths[0]).detach().requires_grad_(True)
@@ -152,10 +163,10 @@ def _descend(
         with torch.enable_grad():
             features = moved(latents.features, [offset * width for offset, width in zip(offsets, widths[1:])])
             coded = quantise(networks, codec.generator.prefix, s * widths[0], features, q, slices)
-            bits = coded.bits[:, :int(slices)].sum() + semantic_bits(s)
+            cost = rate_cost(coded.bits[:, :int(slices)], s, q)
             seen = judge(coded)
             adam.zero_grad()
-            torch.autograd.backward((coded.features[-1], coded.codes, weight * bits / 8),
+            torch.autograd.backward((coded.features[-1], coded.codes, cost),
                                     (seen.feature_gradient, seen.code_gradient, None))
         adam.step()
         for offset, velocity, rate in zip(offsets, velocities, FEATURE_RATES):

@@ -53,11 +53,6 @@ def byte_weight(quality: Tensor) -> Tensor:
     return RATE_WEIGHT * torch.exp2(-RATE_SPAN * quality)
 
 
-def semantic_bits(symbols: Tensor) -> Tensor:
-    """About how many bits S takes, with a gradient: of its symbols ``(B, 768)``, one for each doubling."""
-    return torch.log2(1 + symbols.abs()).sum()
-
-
 def gaussian_bits(offset: Tensor, log2_scale: Tensor) -> Tensor:
     """Bits of symbols whose distance from the mean is ``offset``, all in quantisation steps."""
     scale = torch.exp2(log2_scale.clamp(min=entropy.SCALE_MIN))

@@ -108,8 +108,11 @@ def test_long_files_weigh_bits_in_quantisation(codec, face, monkeypatch):
     monkeypatch.setitem(
         codec.__dict__, "_quantise", lambda some, *rest: seen.append(some.multiplier) or quantise(some, *rest)
     )
+    looked, soft = [], detail.soft.quantise
+    monkeypatch.setattr(detail.soft, "quantise", lambda *args, multiplier: looked.append(multiplier) or soft(
+        *args, multiplier=multiplier))
     codec.encode(face, max_bytes=DETAIL_BYTES, refine=1)
-    assert set(seen) == {MULTIPLIER}
+    assert set(seen) == {MULTIPLIER} and looked == FEW_LOOKS * [MULTIPLIER]
 
 
 
@@ -184,23 +187,40 @@ def test_parts_are_judged_up_to_the_border_of_the_picture_alone():
         assert parts.area(3) == (rows.stop - rows.start) * (columns.stop - columns.start)
 
 
+def test_the_gradient_of_codes_says_what_a_step_changes(codec, face, monkeypatch):
+    """Where the features stay: by finite differences."""
+    monkeypatch.setitem(codec.__dict__, "looking_glass", (codec.generator, codec.preview))  # in float32
+    semantics = codec.semantics(codec.invert(face)[0])
+    features, encoder = codec.finest(semantics), detail.DetailEncoder(codec, face)
+    original = detail.Original(images.to_tensor(face, 1024), True, codec.lpips, torch.float32)
+
+    def distortion(codes: torch.Tensor) -> float:
+        return float(original.distortion(codec.generator.suffix(features, codes, DETAIL_LEVEL)))
+
+    _, gradient = encoder.gradient(semantics.codes, features)
+    step = 0.02 * gradient / gradient.norm()
+    expected = 2 * float((gradient * step).sum()) / detail.SIDE**2
+    # Parts are judged by themselves, so LPIPS does not see across their borders.
+    assert distortion(semantics.codes + step) - distortion(semantics.codes - step) == pytest.approx(expected, rel=0.1)
+
+
 @pytest.mark.parametrize("alone", [False, True])
-def test_each_look_improves_what_is_coded(alone, codec, face, monkeypatch):
-    """At the same quality, where more bits would help as well: the rate of detail weighed in. Also where S moves alone."""
+def test_looks_improve_what_is_coded(alone, codec, face, monkeypatch):
+    """At the same quality, where more bits would help as well: the rate weighed in. Also where S moves alone."""
     if alone:
         monkeypatch.setattr(detail, "improvement", lambda network, context, ask, picture, wanted, base, *rest: (
             ask(base), torch.zeros_like(wanted))[1])
     latents = replace(codec.latents(*codec.invert(face)), multiplier=MULTIPLIER, detail=torch.zeros(1, 32, 32, 32))
     original, losses = detail.Original(images.to_tensor(face, 1024), True, codec.lpips, torch.float32), []
-    weight = float(byte_weight(torch.tensor(detail_quality(150) / 256)))
+    coarser, finer = (float(byte_weight(torch.tensor(q / 256))) for q in (150, detail_quality(150)))
     for found in (latents, *detail.DetailEncoder(codec, face).looks(latents, 150, 2)):
         coded = codec._quantise(found, 150)
         features = coded.state.features()
         semantics = replace(codec.semantics(coded.state.codes), features=features, detail=coded.state.detail)
         made = images.to_tensor(codec.render(semantics), 1024)
-        losses.append(float(original.distortion(made)) + weight * sum(coded.bits[-2:]) / 8)
-    assert losses[0] > losses[1] and (alone or losses[1] > losses[2])
-    assert losses[0] > 1.03 * losses[2]
+        rate = coarser * sum(coded.bits[:-2]) + finer * sum(coded.bits[-2:])
+        losses.append(float(original.distortion(made)) + rate / 8)
+    assert losses[0] > losses[1] and losses[0] > 1.03 * losses[2]
 
 
 @pytest.mark.parametrize("full", [True, False])

@@ -205,7 +205,7 @@ class Stage:
 
     @torch.enable_grad()
     def gradient(self, parts: Parts, features: Tensor, originals: list[Original]) -> tuple[Tensor, Tensor]:
-        """As :meth:`hsc.detail.DetailEncoder.gradient` has it of whole pictures; and the distortion.
+        """With respect to features, as in :meth:`hsc.detail.DetailEncoder.gradient`; and the distortion ``(B,)``.
 
         Args:
             originals: those of edge ``MARGIN``.
