@@ -51,8 +51,9 @@ there. In training there were three; eight lose some likeness."""
 DETAIL_STEPS = 5
 """So many more steps of refinement take files with detail, at a third of the time of a look."""
 COARSER_BYTES, FEW_COARSER_BYTES, COARSER_SHARE = 375, 475, 0.25
-"""About as many bytes of a file with detail, the second where the encoder looks less often, and as much of its size, are
-for what is not detail. That gives the quality at which it is refined and looked at; the search starts there, too."""
+"""About as many bytes of a file with detail, the second where the encoder looks less often, and as much of its size,
+are for what is not detail. That gives the quality at which it is refined and looked at; the search starts there, too.
+"""
 REFINE = 3
 """Refinement steps of an ordinary encode: those that are learned, in less than a second on two cores."""
 THOROUGH = 20
