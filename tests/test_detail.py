@@ -115,7 +115,6 @@ def test_long_files_weigh_bits_in_quantisation(codec, face, monkeypatch):
     assert set(seen) == {MULTIPLIER} and looked == FEW_LOOKS * [MULTIPLIER]
 
 
-
 def test_detail_gives_way_to_an_edit(codec, long):
     semantics = codec.parse(long)
     moved = codec.edit(semantics, {"eyeglasses": 1.0})
@@ -220,7 +219,8 @@ def test_looks_improve_what_is_coded(alone, codec, face, monkeypatch):
         made = images.to_tensor(codec.render(semantics), 1024)
         rate = coarser * sum(coded.bits[:-2]) + finer * sum(coded.bits[-2:])
         losses.append(float(original.distortion(made)) + rate / 8)
-    assert losses[0] > losses[1] and losses[0] > 1.03 * losses[2]
+    assert losses[0] > losses[1] and (alone or losses[1] > losses[2])
+    assert losses[0] > 1.03 * losses[2]
 
 
 @pytest.mark.parametrize("full", [True, False])
