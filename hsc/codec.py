@@ -46,8 +46,8 @@ REFINED = 14
 DETAIL_FROM, DETAIL_BYTES = 100, 1300
 """Quality, or bytes that are allowed, from which files have detail: below, S and F say more without."""
 LOOKS, FEW_LOOKS, LOOK_BYTES = 5, 4, 2000
-"""How often the encoder looks for detail, and how often where fewer bytes are allowed: a fifth look loses some likeness
-there, as an eighth does in longer files. In training there were three."""
+"""How often the encoder looks for detail, and how often where fewer bytes are allowed: a fifth look hardly gains
+there. In training there were three; eight lose some likeness."""
 DETAIL_STEPS = 5
 """So many more steps of refinement take files with detail, at a third of the time of a look."""
 COARSER_BYTES, FEW_COARSER_BYTES, COARSER_SHARE = 375, 475, 0.25
