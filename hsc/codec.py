@@ -28,11 +28,12 @@ from hsc.model import DETAIL_LEVEL, HSCNetworks
 from hsc.preview import PREVIEW_SIZE, PreviewHead
 from hsc.rangecoder import MAX_SYMBOL
 
-MODEL_ID = 5
+MODEL_ID = 9
 """Names the shipped networks and tables, and the files without detail."""
-DETAILED_MODEL_ID = 8
+DETAILED_MODEL_ID = 10
 """The same with detail: names the files that have some, and the networks that code it."""
-RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4", 5: "0.5", 6: "0.6", 7: "0.7", 8: "0.8"}
+RELEASES = {1: "0.1", 2: "0.2", 3: "0.3", 4: "0.4", 5: "0.5", 6: "0.6", 7: "0.7", 8: "0.8", 9: "0.9",
+            10: "0.9"}
 """The release of this project that has each model."""
 CLOSE, ENOUGH = 0.98, 0.9
 """Rate control is content with the first share of the bytes that are allowed, and tries hard to reach the second."""
@@ -48,14 +49,13 @@ DETAIL_FROM, DETAIL_BYTES = 100, 1300
 LOOKS, FEW_LOOKS, LOOK_BYTES = 5, 4, 2000
 """How often the encoder looks for detail, and how often where fewer bytes are allowed: a fifth look hardly gains
 there. In training there were three; eight lose some likeness."""
-DETAIL_STEPS = 5
+DETAIL_STEPS = 4
 """So many more steps of refinement take files with detail, at a third of the time of a look."""
-COARSER_BYTES, FEW_COARSER_BYTES, COARSER_SHARE = 375, 475, 0.25
-"""About as many bytes of a file with detail, the second where the encoder looks less often, and as much of its size,
-are for what is not detail. That gives the quality at which it is refined and looked at; the search starts there, too.
-"""
-REFINE = 3
-"""Refinement steps of an ordinary encode: those that are learned, in less than a second on two cores."""
+COARSER_BYTES, COARSER_SHARE = 475, 0.25
+"""About as many bytes of a file with detail, and as much of its size, are for what is not detail. That gives the quality
+at which it is refined and looked at; the search starts there, too."""
+REFINE = 4
+"""Refinement steps of an ordinary encode: those that are learned, in about a second on two cores."""
 THOROUGH = 20
 """Refinement steps where somebody is ready to wait: some seconds on two cores."""
 SIZES = (1024, 512, 256)
@@ -234,7 +234,7 @@ class Codec:
             max_bytes: largest size of the file. The best quality that fits is searched for.
             quality: 0 ... 255 instead, for about 400 to about 10,000 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.3 s each on two
-                cores, five more for longer files; those then look for detail, and move S once more, see
+                cores, four more for longer files; those then look for detail, and move S once more, see
                 :mod:`hsc.detail`, at about 1 s a look. 0 does neither, and ends at about 5,500 bytes. The decoder is
                 the same.
             progress: called with steps and looks done and all of them.
@@ -256,16 +256,15 @@ class Codec:
             return self._write(*whole)
         enough = max_bytes >= DETAIL_BYTES if quality is None else quality >= DETAIL_FROM
         detailed = enough and self.networks.detail is not None
-        looks, coarser, steps = 0, 0, refine
+        looks, steps = 0, refine
         if detailed:
             steps += DETAIL_STEPS
             latents = replace(latents, multiplier=soft.MULTIPLIER)
-            often = max_bytes is None or max_bytes >= LOOK_BYTES
-            looks, coarser = (LOOKS, COARSER_BYTES) if often else (FEW_LOOKS, FEW_COARSER_BYTES)
+            looks = LOOKS if max_bytes is None or max_bytes >= LOOK_BYTES else FEW_LOOKS
         report = _counting(progress, steps + looks)
         start, layers = quality, self.networks.layers
         if quality is None:
-            budget = round(coarser + COARSER_SHARE * max_bytes) if detailed else max_bytes
+            budget = round(COARSER_BYTES + COARSER_SHARE * max_bytes) if detailed else max_bytes
             _, start, layers = self._fit(latents, budget, close=ENOUGH)
             layers = self.networks.layers if detailed else layers
         better = improve(self, image, latents, start, layers, steps, report, detailed) if layers else latents

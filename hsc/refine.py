@@ -27,8 +27,8 @@ from hsc.soft import SoftCoded, byte_weight, moved, no_offsets, quantise
 if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
-LEARNED = 3
-"""Steps that are learned ones. In training there were two; a third still helps, a fourth hardly."""
+LEARNED = 4
+"""Steps that are learned ones. In training there were one to three; a fourth still helps, a fifth costs likeness."""
 RATE_FACTOR = 4.0
 """How many times as much as in training a byte weighs: what a step adds to the file is paid for by all symbols, which
 become coarser until it fits."""

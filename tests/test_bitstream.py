@@ -23,7 +23,7 @@ from hsc.bitstream import (
 from hsc.errors import BitstreamError
 from hsc.rangecoder import FrequencyTables
 
-MODEL = 8
+MODEL = 10
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -411,7 +411,7 @@ def test_the_worked_example_of_the_specification():
     layers = [([0, 1, -1, 0], [0, 0, 0, 0]), ([0, 0, -3, 0, 0, 2], [1, 1, 1, 0, 1, 0])]
     parts = [(np.array(symbols), np.array(indexes)) for symbols, indexes in layers]
 
-    writer = BitstreamWriter(8, 128)
+    writer = BitstreamWriter(10, 128)
     for symbols, indexes in parts:
         writer.write_layer(symbols, indexes, tables)
     assert writer.finish() == stream and writer.ends == [13, 15]

@@ -36,6 +36,7 @@ HALF = 512
 """Side of the photos that teach texture ..."""
 LARGE = 1024
 """... and of the generated faces, which have it to the last pixel."""
+CPU = torch.device("cpu")
 
 
 @dataclass
@@ -65,25 +66,26 @@ class Faces:
         """Indexes of all other pictures."""
         return np.setdiff1d(np.arange(len(self.names)), self.held_out)
 
-    def batch(self, indexes: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
+    def batch(self, indexes: np.ndarray, flip: np.ndarray | None = None, device: torch.device = CPU) -> Tensor:
         """``(B, 3, 256, 256)`` float32 in [-1, 1]; ``flip`` ``(B,)`` bool mirrors left and right."""
-        return to_pictures(self.pictures[indexes], flip)
+        return to_pictures(self.pictures[indexes], flip, device)
 
-    def half(self, indexes: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
+    def half(self, indexes: np.ndarray, flip: np.ndarray | None = None, device: torch.device = CPU) -> Tensor:
         """Some of :attr:`with_half`, ``(B, 3, 512, 512)`` float32 in [-1, 1]."""
-        return to_pictures(self.halves[np.searchsorted(self.with_half, indexes)], flip)
+        return to_pictures(self.halves[np.searchsorted(self.with_half, indexes)], flip, device)
 
     def large(self, indexes: np.ndarray) -> Tensor:
         """Some of :attr:`with_half` enlarged to ``(B, 3, 1024, 1024)``."""
         return F.interpolate(self.half(indexes), scale_factor=2, mode="bicubic").clamp(-1, 1)
 
 
-def to_pictures(pixels: np.ndarray, flip: np.ndarray | None = None) -> Tensor:
+def to_pictures(pixels: np.ndarray, flip: np.ndarray | None = None, device: torch.device = CPU) -> Tensor:
     """uint8 ``(B, H, W, 3)`` to float32 ``(B, 3, H, W)`` in [-1, 1]; ``flip`` ``(B,)`` bool mirrors left and right."""
-    pictures = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    # Bytes travel to an accelerator, and become numbers there.
+    pictures = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
     if flip is None:
         return pictures
-    return torch.where(torch.from_numpy(flip)[:, None, None, None], pictures.flip(3), pictures)
+    return torch.where(torch.from_numpy(flip).to(device)[:, None, None, None], pictures.flip(3), pictures)
 
 
 def load_faces(shards: list[Path], cache: Path) -> Faces:

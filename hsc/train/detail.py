@@ -1,6 +1,6 @@
 """Stage ``detail``: the networks of :mod:`hsc.detail` alone, on parts of pictures whose S and F are coded already.
 
-What is frozen is computed once for some faces; after that a step sees parts of eight of them, which costs little, since
+What is frozen is computed once for some faces; after that a step sees parts of some of them, which costs little, since
 all that it needs are features of a part and the generator's last blocks.
 """
 
@@ -30,8 +30,6 @@ from hsc.train.trainer import Batch, Trainer
 
 PART = 32
 """Side of the parts, in features at 64x64, even."""
-PHOTOS, GENERATED = 4, 2
-"""Faces of a step, or as many as there are."""
 EDGE = MARGIN + 1
 """Features around the part of a part that is judged: those that the generator needs, and one for the networks."""
 QUALITY = 0.3
@@ -42,7 +40,7 @@ STEP = 0.007
 """Of descent, relative to the features, that lowers LPIPS most; where the networks start from."""
 SOME = 0.15
 """Chance that only the first slice is received."""
-LOOKS, AGAIN = 3, 0.8
+LOOKS, AGAIN = 4, 0.8
 """How often a part is looked at, at most, and the chance of each further look."""
 SPREAD = 0.2
 """Width of the range of qualities of detail beside one of F."""
@@ -83,7 +81,7 @@ def held_out_batches(trainer: Trainer, limit: int = 24) -> Iterator[Batch]:
     faces = trainer.faces
     held = np.intersect1d(faces.held_out, faces.with_half)[:limit]
     for part in np.array_split(held, -(-len(held) // 4)) if len(held) else ():
-        yield Batch.of_photos(faces.batch(part).to(trainer.device), faces.half(part).to(trainer.device))
+        yield Batch.of_photos(*(cut(part, device=trainer.device) for cut in (faces.batch, faces.half)))
 
 
 @torch.no_grad()
@@ -104,7 +102,7 @@ def collect(trainer: Trainer, batches: Iterable[Batch]) -> Faces:
         values = quality, semantics, coarser, coded.codes, coded.features[-1].to(settings.precision)
         for column, value in zip(columns, values):
             column.append(value)
-        pictures += [((picture + 1) * 127.5).round().byte().cpu() for part in (fine.large, fine.halves)
+        pictures += [((picture + 1) * 127.5).round().byte() for part in (fine.large, fine.halves)
                      for picture in part]
     print(f"detail: {len(pictures)} faces coded", flush=True)
     return Faces(*(torch.cat(column) for column in columns), pictures)
@@ -149,10 +147,11 @@ class Stage:
         self.large, self.photos = large.nonzero()[:, 0], (~large).nonzero()[:, 0]
 
     def parts(
-        self, large: int = GENERATED, photos: int = PHOTOS, place: tuple[int, int] | None = None
+        self, large: int | None = None, photos: int | None = None, place: tuple[int, int] | None = None
     ) -> Parts:
-        """Of random faces, at a place, even, or a random one."""
-        trainer, faces = self.trainer, self.faces
+        """Of random faces, at a place, even, or a random one; as many as the settings say, or as there are."""
+        trainer, faces, settings = self.trainer, self.faces, self.trainer.settings
+        large, photos = settings.synthetic if large is None else large, settings.batch if photos is None else photos
         picks = [known[torch.randperm(len(known), generator=trainer.random)[:count]]
                  for known, count in ((self.large, large), (self.photos, photos))]
         chosen = torch.cat(picks)

@@ -206,7 +206,7 @@ def entropy(trainer: Trainer, out: Path) -> None:
     settings.minutes = minutes * 0.5
 
     def step() -> dict[str, Tensor]:
-        chosen = torch.randint(len(qualities), (32,), generator=trainer.random).to(qualities.device)
+        chosen = torch.randint(len(qualities), (8 * settings.batch,), generator=trainer.random).to(qualities.device)
         quality, semantic = qualities[chosen], semantics[chosen]
         width = networks.scn.step(quality).detach()
         semantic_bits = rate.semantic_bits(semantic + (torch.rand_like(semantic) - 0.5) * width, width)
@@ -231,7 +231,7 @@ def entropy(trainer: Trainer, out: Path) -> None:
 @torch.no_grad()
 def _collect(trainer: Trainer, seconds: float, versions: int = 3) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Qualities, coefficients of S, and of F at each level: training faces at random qualities, while time allows."""
-    networks, photos = trainer.networks, min(8, len(trainer.faces.training))
+    networks, photos = trainer.networks, min(2 * trainer.settings.batch, len(trainer.faces.training))
     qualities, semantics, features = [], [], [[] for _ in networks.fcn]
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -191,12 +191,12 @@ class Trainer:
         others = np.setdiff1d(self.faces.training, first)
         rest = self.numpy.choice(others, count - len(first), replace=False)
         flip = self.numpy.random(count) < 0.5
-        pictures = self.faces.batch(np.concatenate((first, rest)), flip).to(self.device)
-        pixels = self.faces.half(first, flip[:len(first)]).to(self.device)
+        pictures = self.faces.batch(np.concatenate((first, rest)), flip, self.device)
+        pixels = self.faces.half(first, flip[:len(first)], self.device)
         if not generated:
             return Batch.of_photos(pictures, pixels)
         chosen = np.sort(self.numpy.choice(GENERATED, generated, replace=False))
-        large = to_pictures(self.generated[chosen], self.numpy.random(generated) < 0.5).to(self.device)
+        large = to_pictures(self.generated[chosen], self.numpy.random(generated) < 0.5, self.device)
         return Batch(torch.cat((F.avg_pool2d(large, SIZE // PREVIEW_SIZE), pictures)), large, pixels)
 
     @cached_property
@@ -326,10 +326,10 @@ class Trainer:
                 optimizer.step()
             steps += 1
             self._follow(min(0.998, (1 + steps) / (10 + steps)))
-            recent.append({key: float(value.detach()) for key, value in terms.items()})
+            recent.append({key: value.detach() for key, value in terms.items()})
             if steps % settings.report == 0:
                 # A step need not have every term.
-                means = {key: float(np.mean([r[key] for r in recent if key in r]))
+                means = {key: float(torch.stack([r[key] for r in recent if key in r]).mean())
                          for key in dict.fromkeys(key for r in recent for key in r)}
                 recent = []
                 print(f"{name} step {steps} seen {self.seen} {share:.0%} "
@@ -366,7 +366,8 @@ class Trainer:
                 # Those with more detail first, as in training.
                 part = part[np.argsort(~np.isin(part, self.faces.with_half), kind="stable")]
                 fine = int(np.isin(part, self.faces.with_half).sum())
-                image, pixels = self.faces.batch(part).to(self.device), self.faces.half(part[:fine]).to(self.device)
+                image = self.faces.batch(part, device=self.device)
+                pixels = self.faces.half(part[:fine], device=self.device)
                 n, batch = len(image), Batch.of_photos(image, pixels)
                 count = torch.full((n,), 0 if quality is None else self.networks.layers, device=self.device)
                 level = torch.full((n, 1), 0.5 if quality is None else quality, device=self.device)

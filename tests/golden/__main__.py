@@ -1,8 +1,8 @@
 """Renew the golden files, on purpose only: ``python -m tests.golden`` after the model has changed.
 
 Each ``.hsc`` is a synthetic face; the ``.npz`` beside it holds the symbols of every layer as they must decode.
-Nothing writes two of them anew: ``older.hsc`` is of model 3, which must be refused by its name, and ``long.hsc`` has all
-layers of a file of model 5, which release 0.5 wrote.
+``long`` has all layers of a file without detail. Nothing writes ``older.hsc`` anew: it is of model 3, which must be refused by
+its name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import hsc
 from hsc.generator import sample_codes
 
 FOLDER = Path(__file__).parent
-FILES = {"short": (11, {"max_bytes": 400}), "middle": (12, {"max_bytes": 1000}), "detailed": (14, {"quality": 110})}
+FILES = {"short": (11, {"max_bytes": 400}), "middle": (12, {"max_bytes": 1000}),
+         "long": (13, {"quality": 140, "refine": 0}), "detailed": (14, {"quality": 110})}
 
 
 def main() -> None:
