@@ -146,14 +146,11 @@ class Stage:
         large = torch.tensor([picture.shape[-1] > 512 for picture in faces.pictures])
         self.large, self.photos = large.nonzero()[:, 0], (~large).nonzero()[:, 0]
 
-    def parts(
-        self, large: int | None = None, photos: int | None = None, place: tuple[int, int] | None = None
-    ) -> Parts:
-        """Of random faces, at a place, even, or a random one; as many as the settings say, or as there are."""
+    def parts(self, place: tuple[int, int] | None = None) -> Parts:
+        """Of as many random faces as the settings say, or as there are, at a place, even, or a random one."""
         trainer, faces, settings = self.trainer, self.faces, self.trainer.settings
-        large, photos = settings.synthetic if large is None else large, settings.batch if photos is None else photos
         picks = [known[torch.randperm(len(known), generator=trainer.random)[:count]]
-                 for known, count in ((self.large, large), (self.photos, photos))]
+                 for known, count in ((self.large, settings.synthetic), (self.photos, settings.batch))]
         chosen = torch.cat(picks)
         places = (SIDE - PART) // 2 + 1
         row, column = place or (2 * torch.randint(0, places, (2,), generator=trainer.random)).tolist()

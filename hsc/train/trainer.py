@@ -42,8 +42,6 @@ class Settings:
     batch: int = 4
     synthetic: int = 4
     """Faces of the generator beside the photos of a batch."""
-    with_half: int = 2
-    """Photos of a batch that are judged at 512 px too, through a window."""
     levels: int = 2
     """Levels of F."""
     detail: bool = False
@@ -53,6 +51,11 @@ class Settings:
     precision: torch.dtype = torch.bfloat16
     report: int = 50
     """Steps between two lines of the log."""
+
+    @property
+    def with_half(self) -> int:
+        """Photos of a batch that are judged at 512 px too, through a window."""
+        return 3 * self.batch // 4
 
 
 @dataclass(frozen=True)
