@@ -14,6 +14,7 @@ from app import editing
 from app.events import Events
 from app.session import Sessions
 from hsc import bitstream
+from hsc.codec import REFINE
 
 _NAMES = (
     "stage caption numbers bytemap layers restored edit_stage edit_caption edited edited_file own_strength"
@@ -60,14 +61,16 @@ def test_the_first_example_is_shown_and_encoded_once(events, visitor, monkeypatc
 def test_sharpening_spends_steps_and_no_bytes_and_keeps_edits(
     events, visitor, photo: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("app.events.compress.THOROUGH", 4)
+    steps = REFINE + 1
+    monkeypatch.setattr("app.events.compress.THOROUGH", steps)
     given = tmp_path / "me.png"
     given.write_bytes(photo.read_bytes())
     events.open_upload(visitor, str(given), 400)
     session = events.sessions.get("visitor")
     quick, seen = session.data, []
     view = events.sharpen(visitor, 400, lambda done, *_, **__: seen.append(done))
-    assert session.data != quick and 300 < len(session.data) <= 400 and seen == [0, *((i, 4) for i in range(1, 5))]
+    assert session.data != quick and 300 < len(session.data) <= 400
+    assert seen == [0, *((done, steps) for done in range(1, steps + 1))]
     assert "Sharpened" in view["notes"] and view["received"]["max"] == len(session.data)
     events.set_bytes(visitor, 400)
     assert session.data == quick  # the slider is quick again
