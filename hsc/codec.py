@@ -48,12 +48,12 @@ DETAIL_FROM, DETAIL_BYTES = 100, 1300
 """Quality, or bytes that are allowed, from which files have detail: below, S and F say more without."""
 LOOKS, FEW_LOOKS, LOOK_BYTES = 5, 4, 2000
 """How often the encoder looks for detail, and how often where fewer bytes are allowed: a fifth look hardly gains
-there. In training there were three; eight lose some likeness."""
+there. In training there were up to four."""
 DETAIL_STEPS = 4
 """So many more steps of refinement take files with detail, at a third of the time of a look."""
 COARSER_BYTES, COARSER_SHARE = 475, 0.25
-"""About as many bytes of a file with detail, and as much of its size, are for what is not detail. That gives the quality
-at which it is refined and looked at; the search starts there, too."""
+"""About as many bytes of a file with detail, and as much of its size, are for what is not detail. That gives the
+quality at which it is refined and looked at; the search starts there, too."""
 REFINE = 4
 """Refinement steps of an ordinary encode: those that are learned, in about a second on two cores."""
 THOROUGH = 20

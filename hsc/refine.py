@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
 LEARNED = 4
-"""Steps that are learned ones. In training there were one to three; a fourth still helps, a fifth costs likeness."""
+"""Steps that are learned ones. The shipped networks were trained for one to three; a fourth still helps, a fifth
+costs likeness."""
 RATE_FACTOR = 4.0
 """How many times as much as in training a byte weighs: what a step adds to the file is paid for by all symbols, which
 become coarser until it fits."""

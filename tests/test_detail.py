@@ -205,8 +205,8 @@ def test_the_gradient_of_codes_says_what_a_step_changes(codec, face, monkeypatch
 
 @pytest.mark.parametrize("alone", [False, True])
 def test_looks_improve_what_is_coded(alone, codec, face, monkeypatch):
-    """At the same quality, where more bits would help as well: the rate weighed in. Also where S moves alone, whose first
-    step, before there is any momentum, is a long one."""
+    """At the same quality, where more bits would help as well: the rate weighed in. Also where S moves alone,
+    whose first step, before there is any momentum, is a long one."""
     if alone:
         monkeypatch.setattr(detail, "improvement", lambda network, context, ask, picture, wanted, base, *rest: (
             ask(base), torch.zeros_like(wanted))[1])

@@ -35,7 +35,7 @@ EDGE = MARGIN + 1
 QUALITY = 0.3
 """The lowest that is trained for."""
 PASSES = 2
-"""Learned steps of refinement that faces have been through; a third would not change what is learned here."""
+"""Learned steps of refinement that faces have been through; more would not change what is learned here."""
 STEP = 0.007
 """Of descent, relative to the features, that lowers LPIPS most; where the networks start from."""
 SOME = 0.15
@@ -56,7 +56,8 @@ class Faces:
         coarser: quantised coefficients of the finest F, ``(N, C, 16, 16)``.
         codes: S^, ``(N, 16, 512)``.
         feature: the finest F^, ``(N, 512, 32, 32)`` in reduced precision.
-        pictures: uint8 ``(3, 512, 512)`` of photos, ``(3, 1024, 1024)`` of generated faces.
+        pictures: uint8 ``(3, 512, 512)`` of photos, ``(3, 1024, 1024)`` of generated faces, on the
+            device as everything else is: a gigabyte for 700 of which a quarter are generated.
     """
 
     quality: Tensor

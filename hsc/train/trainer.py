@@ -55,7 +55,7 @@ class Settings:
     @property
     def with_half(self) -> int:
         """Photos of a batch that are judged at 512 px too, through a window."""
-        return 3 * self.batch // 4
+        return -(-3 * self.batch // 4)
 
 
 @dataclass(frozen=True)

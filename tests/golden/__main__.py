@@ -1,8 +1,8 @@
 """Renew the golden files, on purpose only: ``python -m tests.golden`` after the model has changed.
 
 Each ``.hsc`` is a synthetic face; the ``.npz`` beside it holds the symbols of every layer as they must decode.
-``long`` has all layers of a file without detail. Nothing writes ``older.hsc`` anew: it is of model 3, which must be refused by
-its name.
+``long`` has all layers of a file without detail. Nothing writes ``older.hsc`` anew: it is of model 3, which must be
+refused by its name.
 """
 
 from __future__ import annotations
