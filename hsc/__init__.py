@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hsc.codec import Codec, Semantics
 
-__version__ = "0.9.0"
+__version__ = "0.9.1"
 __all__ = ["Codec", "Semantics", "__version__"]
 
 

@@ -17,7 +17,7 @@ from hsc.errors import BitstreamError, HSCError
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
-REFINE = 4
+REFINE = 8
 """`hsc.codec.REFINE`, without the seconds that importing it takes."""
 
 

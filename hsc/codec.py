@@ -49,13 +49,11 @@ DETAIL_FROM, DETAIL_BYTES = 100, 1300
 LOOKS, FEW_LOOKS, LOOK_BYTES = 5, 4, 2000
 """How often the encoder looks for detail, and how often where fewer bytes are allowed: a fifth look hardly gains
 there. In training there were up to four."""
-DETAIL_STEPS = 4
-"""So many more steps of refinement take files with detail, at a third of the time of a look."""
 COARSER_BYTES, COARSER_SHARE = 475, 0.25
 """About as many bytes of a file with detail, and as much of its size, are for what is not detail. That gives the
 quality at which it is refined and looked at; the search starts there, too."""
-REFINE = 4
-"""Refinement steps of an ordinary encode: those that are learned, in about a second on two cores."""
+REFINE = 8
+"""Refinement steps of an ordinary encode, in about two seconds on two cores."""
 THOROUGH = 20
 """Refinement steps where somebody is ready to wait: some seconds on two cores."""
 SIZES = (1024, 512, 256)
@@ -234,9 +232,8 @@ class Codec:
             max_bytes: largest size of the file. The best quality that fits is searched for.
             quality: 0 ... 255 instead, for about 400 to about 10,000 bytes.
             refine: steps that move S and F towards the picture, see :mod:`hsc.refine`, at about 0.3 s each on two
-                cores, four more for longer files; those then look for detail, and move S once more, see
-                :mod:`hsc.detail`, at about 1 s a look. 0 does neither, and ends at about 5,500 bytes. The decoder is
-                the same.
+                cores; longer files then look for detail, and move S once more, see :mod:`hsc.detail`, at about 1 s a
+                look. 0 does neither, and ends at about 5,500 bytes. The decoder is the same.
             progress: called with steps and looks done and all of them.
 
         Raises:
@@ -256,21 +253,20 @@ class Codec:
             return self._write(*whole)
         enough = max_bytes >= DETAIL_BYTES if quality is None else quality >= DETAIL_FROM
         detailed = enough and self.networks.detail is not None
-        looks, steps = 0, refine
+        looks = 0
         if detailed:
-            steps += DETAIL_STEPS
             latents = replace(latents, multiplier=soft.MULTIPLIER)
             looks = LOOKS if max_bytes is None or max_bytes >= LOOK_BYTES else FEW_LOOKS
-        report = _counting(progress, steps + looks)
+        report = _counting(progress, refine + looks)
         start, layers = quality, self.networks.layers
         if quality is None:
             budget = round(COARSER_BYTES + COARSER_SHARE * max_bytes) if detailed else max_bytes
             _, start, layers = self._fit(latents, budget, close=ENOUGH)
             layers = self.networks.layers if detailed else layers
-        better = improve(self, image, latents, start, layers, steps, report, detailed) if layers else latents
+        better = improve(self, image, latents, start, layers, refine, report, detailed) if layers else latents
         if detailed:
             for done, better in enumerate(DetailEncoder(self, image).looks(better, start, looks), 1):
-                report(steps, done)
+                report(refine, done)
         if quality is not None:
             return self._write(self._quantise(better, quality), quality)
         if detailed:
@@ -531,7 +527,7 @@ class Codec:
             start = features[-1], level
         detail = semantics.detail
         if detail is not None and carry is edit_feature:
-            detail = detail * (1 - enlarge_mask(mask, detail))
+            detail = detail * (1 - enlarge_mask(mask, detail).sqrt())  # sooner than F: the finest ghosts most
         return replace(semantics, codes=codes, features=tuple(features), detail=detail)
 
     def _bases(self, semantics: Semantics) -> list[Tensor]:

@@ -12,10 +12,10 @@ on coded photos:
 - **Ghosts.** The residual F^ - G_s(S^) describes the photo as it was: the old mouth shows through the new one. So it
   gives way where, and as far as, the edit moves the features.
 
-Where a face is coded at several levels, the residual of each finer one, and detail, give way where that of the coarsest
-does: without that, old noses and lids show through at the finer level. The finer level's own movement would do as a
-mask, too: it takes a little more of the old face away, for a little more of the edit. But there mere changes of colour,
-such as makeup, count as movement, and they leave no ghosts.
+Where a face is coded at several levels, the residual of each finer one gives way where that of the coarsest does, and
+detail does sooner, as the root of that: without, old noses and lids show through at the finer level. The finer level's
+own movement would do as a mask, too: it takes a little more of the old face away, for a little more of the edit. But
+there mere changes of colour, such as makeup, count as movement, and they leave no ghosts.
 """
 
 from __future__ import annotations

@@ -131,6 +131,8 @@ class LPIPS(nn.Module):
         Args:
             precision: of the convolutions.
         """
+        # All in one layout: on a CPU, sums of tensors in two of them take twenty times as long.
+        image = image.contiguous(memory_format=torch.channels_last)
         with torch.autocast(image.device.type, precision, enabled=precision != torch.float32):
             return [_normalise(activation) for activation in self.stack(image)]
 
@@ -138,7 +140,8 @@ class LPIPS(nn.Module):
         """Distance (B,) of two outputs of :meth:`features`."""
         total = 0.0
         for a, b, head in zip(first, second, self.heads):
-            difference = (a - b).square().mean(dim=(2, 3))
+            # Channels last, or the gradient would come in the other layout.
+            difference = (a - b).permute(0, 2, 3, 1).flatten(1, 2).square().mean(1)
             total = total + difference @ head
         return total
 

@@ -1,10 +1,9 @@
 """Encoder-side refinement: a photo's latents are coded, looked at, and moved, a few times.
 
 The feed-forward encoder sees 256 pixels and cannot know what the decoder will make of its latents. The first steps are
-learned ones (:mod:`hsc.amortised`); where there is time for more, they go on by gradient descent, with the rate in the
-loss, through the frozen decoder (Campos et al., "Content Adaptive Optimization for Neural Image Compression", CVPRW
-2019). F is coded anew for each S, and moves with it in long files. The file format and the decoder do not change, and
-decoding costs nothing more.
+learned ones (:mod:`hsc.amortised`); the others go on by gradient descent, with the rate in the loss, through the frozen
+decoder (Campos et al., "Content Adaptive Optimization for Neural Image Compression", CVPRW 2019). F is coded anew for
+each S, and moves with it in long files. The file format and the decoder do not change, and decoding costs nothing more.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
 LEARNED = 4
-"""Steps that are learned ones. The shipped networks were trained for one to three; a fourth still helps, a fifth
-costs likeness."""
+"""Half of the steps, but no more than these, are learned ones. The shipped networks were trained for one to three; a
+fourth still helps, a fifth costs likeness."""
 RATE_FACTOR = 4.0
 """How many times as much as in training a byte weighs: what a step adds to the file is paid for by all symbols, which
 become coarser until it fits."""
@@ -91,7 +90,7 @@ def refine(
     judge = _Judge(codec, image, LIKENESS_WEIGHT if detailed else 0)
     q = torch.tensor([[quality / entropy.QUALITIES]], device=codec.device)
     slices = torch.tensor([layers - 1], device=codec.device)
-    learned = min(steps, LEARNED)
+    learned = min((steps + 1) // 2, LEARNED)
     for index in range(learned):
         latents = _learned_step(codec, judge, latents, q, slices)
         progress(index + 1)
@@ -123,13 +122,16 @@ class _Judge:
         trunk = generator.prefix(codes, PREVIEW_LEVEL, feature, self.level)
         # Windows and preview go back to here one after the other, so that only one of them is in memory.
         middle = trunk.detach().requires_grad_(True)
+        middle.grad = torch.zeros_like(middle)
         for _ in range(WINDOWS):
             place = window.corner(self._windows, WINDOW)
             self._windows += 1
-            part = window.render(generator, middle, codes, place, WINDOW)
+            part = window.part(middle.detach(), place, WINDOW).clone().requires_grad_(True)
             target = self._see(window.cut(self._large, place, WINDOW))
-            (TEXTURE_WEIGHT / WINDOWS * self.lpips.distance(self._see(part), target).sum()).backward()
-            del part
+            seen = self._see(window.render(generator, part, codes, place))
+            (TEXTURE_WEIGHT / WINDOWS * self.lpips.distance(seen, target).sum()).backward()
+            window.part(middle.grad, place, WINDOW).add_(part.grad)
+            del seen
         picture = self.preview(middle, codes).float()
         difference = picture - self.target
         distortion = difference.abs().mean() + self.likeness * difference.square().mean()

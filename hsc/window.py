@@ -36,10 +36,14 @@ def corner(index: int, side: int) -> tuple[int, int]:
     return int(row * corners(side)), int(column * corners(side))
 
 
-def render(generator: Generator, features: Tensor, codes: Tensor, place: tuple[int, int], side: int) -> Tensor:
-    """Features ``(B, 256, 128, 128)`` at the preview's level and codes to a window ``(B, 3, 8 side, 8 side)``."""
+def part(features: Tensor, place: tuple[int, int], side: int) -> Tensor:
+    """Of features ``(B, 256, 128, 128)`` at the preview's level those that a window needs, as a view."""
     reach = side + 2 * MARGIN
-    part = features[:, :, place[0]:place[0] + reach, place[1]:place[1] + reach]
+    return features[:, :, place[0]:place[0] + reach, place[1]:place[1] + reach]
+
+
+def render(generator: Generator, part: Tensor, codes: Tensor, place: tuple[int, int]) -> Tensor:
+    """A :func:`part` of the features and codes to a window ``(B, 3, 8 side, 8 side)``."""
     picture = generator.suffix(part, codes, PREVIEW_LEVEL, place)
     edge = MARGIN * SCALE
     return picture[:, :, edge:-edge, edge:-edge]

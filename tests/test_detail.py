@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 import hsc
 from hsc import detail, entropy, images, weights
 from hsc.bitstream import BitstreamReader, file_bytes
-from hsc.codec import DETAIL_BYTES, DETAIL_STEPS, DETAILED_MODEL_ID, FEW_LOOKS, LOOK_BYTES, LOOKS, MODEL_ID
+from hsc.codec import DETAIL_BYTES, DETAILED_MODEL_ID, FEW_LOOKS, LOOK_BYTES, LOOKS, MODEL_ID
 from hsc.entropy import detail_quality
 from hsc.errors import BitstreamError
 from hsc.generator import sample_codes
@@ -64,7 +64,7 @@ def test_progress_counts_looks(codec, face):
     for max_bytes, looks in ((DETAIL_BYTES, FEW_LOOKS), (LOOK_BYTES, LOOKS)):
         seen = []
         codec.encode(face, max_bytes=max_bytes, refine=1, progress=lambda *report: seen.append(report))
-        assert seen == [(index, DETAIL_STEPS + 1 + looks) for index in range(1, DETAIL_STEPS + 2 + looks)]
+        assert seen == [(index, 1 + looks) for index in range(1, 2 + looks)]
 
 
 def test_quality_of_detail_grows_from_where_it_is_least():

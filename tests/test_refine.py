@@ -62,13 +62,27 @@ def test_a_learned_step_lowers_the_distortion_it_looks_at(bfloat16, face, monkey
     latents = codec.latents(*codec.invert(face))
     preview = to_tensor(face, PREVIEW_SIZE)
     errors = []
-    for steps in (0, 1, LEARNED):
+    for steps in (0, 1, 2 * LEARNED):
         done = []
         moved = refine(codec, face, latents, 160, 13, steps, done.append)
         assert done == list(range(1, steps + 1))
         semantics = codec.parse(codec._write(codec._quantise(moved, 160), 160))
         errors.append(codec.lpips(to_tensor(codec.render_preview(semantics)), preview).item())
     assert errors[1] < errors[0] and errors[2] < errors[0]
+
+
+@pytest.mark.parametrize(("steps", "learned"), [(1, 1), (2, 1), (3, 2), (2 * LEARNED, LEARNED), (20, LEARNED)])
+def test_half_of_the_steps_are_learned_ones_up_to_some(steps, learned, codec, face, monkeypatch):
+    taken = []
+
+    def descend(codec, judge, latents, q, slices, count):
+        taken.extend(count * ["descent"])
+        yield from count * [latents]
+
+    monkeypatch.setattr("hsc.refine._learned_step", lambda *given: taken.append("learned") or given[2])
+    monkeypatch.setattr("hsc.refine._descend", descend)
+    refine(codec, face, codec.latents(*codec.invert(face)), 50, 13, steps)
+    assert taken == learned * ["learned"] + (steps - learned) * ["descent"]
 
 
 def test_files_with_detail_are_refined_towards_a_likeness(codec, face):
