@@ -66,7 +66,7 @@ def _aligned(photo: Path, face: int | None, no_align: bool) -> Image.Image:
 @click.option("--face", type=click.IntRange(0), help="Which face, 0 for the largest.")
 @click.option("--no-align", is_flag=True, help="PHOTO is an FFHQ-aligned square already.")
 @click.option("--refine", type=click.IntRange(0, 1000), default=REFINE, show_default=True,
-              help="Steps that improve the latents: four learned ones, then gradient descent. "
+              help="Steps that improve the latents: half of them learned, at most four, then gradient descent. "
                    "0 leaves out detail, too.")
 def encode(photo: Path, out: Path, max_bytes: int | None, quality: int | None, face: int | None,
            no_align: bool, refine: int) -> None:

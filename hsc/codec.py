@@ -527,7 +527,7 @@ class Codec:
             start = features[-1], level
         detail = semantics.detail
         if detail is not None and carry is edit_feature:
-            detail = detail * (1 - enlarge_mask(mask, detail).sqrt())  # sooner than F: the finest ghosts most
+            detail = detail * (1 - enlarge_mask(mask, detail).sqrt())  # fine detail shows the old face most
         return replace(semantics, codes=codes, features=tuple(features), detail=detail)
 
     def _bases(self, semantics: Semantics) -> list[Tensor]:

@@ -3,7 +3,8 @@
 The feed-forward encoder sees 256 pixels and cannot know what the decoder will make of its latents. The first steps are
 learned ones (:mod:`hsc.amortised`); the others go on by gradient descent, with the rate in the loss, through the frozen
 decoder (Campos et al., "Content Adaptive Optimization for Neural Image Compression", CVPRW 2019). F is coded anew for
-each S, and moves with it in long files. The file format and the decoder do not change, and decoding costs nothing more.
+each S, and moves with it, the more the longer the file. The file format and the decoder do not change, and decoding
+costs nothing more.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from hsc.codec import Codec, Latents
 
 LEARNED = 4
-"""Half of the steps, but no more than these, are learned ones. The shipped networks were trained for one to three; a
-fourth still helps, a fifth costs likeness."""
+"""Learned steps at most: of fewer than twice as many steps half are, the others are of descent. The shipped networks
+were trained for one to three; a fourth still helps, a fifth costs likeness."""
 RATE_FACTOR = 4.0
 """How many times as much as in training a byte weighs: what a step adds to the file is paid for by all symbols, which
 become coarser until it fits."""
@@ -82,8 +83,8 @@ def refine(
         latents: where to start; see :meth:`hsc.codec.Codec.latents`.
         quality: quality byte at which they will be coded, or near it.
         layers: how many of them the file will have, at least 1.
-        steps: the first of them learned ones, the others of descent; each is a pass through the generator and back
-            at preview size.
+        steps: half of them, at most :data:`LEARNED`, are learned ones, the others of descent; each is a pass through
+            the generator and back at preview size.
         progress: called with the number of steps done.
         detailed: whether the file will have detail, see :mod:`hsc.detail`.
     """
@@ -120,17 +121,18 @@ class _Judge:
         generator, kind = self.generator, self.generator.input.dtype
         feature, codes = (tensor.detach().to(kind).requires_grad_(True) for tensor in (coded.features[-1], coded.codes))
         trunk = generator.prefix(codes, PREVIEW_LEVEL, feature, self.level)
-        # Windows and preview go back to here one after the other, so that only one of them is in memory.
+        # Windows and preview go back to here one after the other, so that only one of them is in memory. Autograd would
+        # bring gradients of windows in the other memory layout, which takes far longer to add.
         middle = trunk.detach().requires_grad_(True)
         middle.grad = torch.zeros_like(middle)
         for _ in range(WINDOWS):
             place = window.corner(self._windows, WINDOW)
             self._windows += 1
-            part = window.part(middle.detach(), place, WINDOW).clone().requires_grad_(True)
+            part = window.surroundings(middle.detach(), place, WINDOW).clone().requires_grad_(True)
             target = self._see(window.cut(self._large, place, WINDOW))
             seen = self._see(window.render(generator, part, codes, place))
             (TEXTURE_WEIGHT / WINDOWS * self.lpips.distance(seen, target).sum()).backward()
-            window.part(middle.grad, place, WINDOW).add_(part.grad)
+            window.surroundings(middle.grad, place, WINDOW).add_(part.grad)
             del seen
         picture = self.preview(middle, codes).float()
         difference = picture - self.target

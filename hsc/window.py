@@ -36,15 +36,15 @@ def corner(index: int, side: int) -> tuple[int, int]:
     return int(row * corners(side)), int(column * corners(side))
 
 
-def part(features: Tensor, place: tuple[int, int], side: int) -> Tensor:
-    """Of features ``(B, 256, 128, 128)`` at the preview's level those that a window needs, as a view."""
+def surroundings(features: Tensor, place: tuple[int, int], side: int) -> Tensor:
+    """Of features ``(B, 256, 128, 128)`` a window's, with its margin: a view ``(B, 256, side + 4, side + 4)``."""
     reach = side + 2 * MARGIN
     return features[:, :, place[0]:place[0] + reach, place[1]:place[1] + reach]
 
 
-def render(generator: Generator, part: Tensor, codes: Tensor, place: tuple[int, int]) -> Tensor:
-    """A :func:`part` of the features and codes to a window ``(B, 3, 8 side, 8 side)``."""
-    picture = generator.suffix(part, codes, PREVIEW_LEVEL, place)
+def render(generator: Generator, features: Tensor, codes: Tensor, place: tuple[int, int]) -> Tensor:
+    """The :func:`surroundings` of a window at the same place, and codes, to the window ``(B, 3, 8 side, 8 side)``."""
+    picture = generator.suffix(features, codes, PREVIEW_LEVEL, place)
     edge = MARGIN * SCALE
     return picture[:, :, edge:-edge, edge:-edge]
 

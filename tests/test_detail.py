@@ -18,6 +18,7 @@ from hsc.bitstream import BitstreamReader, file_bytes
 from hsc.codec import DETAIL_BYTES, DETAILED_MODEL_ID, FEW_LOOKS, LOOK_BYTES, LOOKS, MODEL_ID
 from hsc.entropy import detail_quality
 from hsc.errors import BitstreamError
+from hsc.feature_edit import edit_mask, enlarge_mask
 from hsc.generator import sample_codes
 from hsc.model import DETAIL_LEVEL, FIRST_LEVEL
 from hsc.preview import PreviewHead
@@ -115,9 +116,11 @@ def test_long_files_weigh_bits_in_quantisation(codec, face, monkeypatch):
     assert set(seen) == {MULTIPLIER} and looked == FEW_LOOKS * [MULTIPLIER]
 
 
-def test_detail_gives_way_to_an_edit(codec, long):
-    semantics = codec.parse(long)
+def test_detail_gives_way_to_an_edit(codec, long, monkeypatch):
+    semantics, masks = codec.parse(long), []
+    monkeypatch.setattr("hsc.codec.edit_mask", lambda *given: masks.append(edit_mask(*given)) or masks[-1])
     moved = codec.edit(semantics, {"eyeglasses": 1.0})
+    torch.testing.assert_close(moved.detail, semantics.detail * (1 - enlarge_mask(masks[0], semantics.detail).sqrt()))
     size = [part.detail.square().mean(1)[0] for part in (semantics, moved)]
     kept = size[1].sum() / size[0].sum()
     assert (size[1] <= size[0] + 1e-9).all() and 0.1 < kept < 0.95

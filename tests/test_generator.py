@@ -72,7 +72,7 @@ def test_a_window_is_a_part_of_the_picture(generator, codes, corner):
     features = generator.prefix(codes[:1], PREVIEW_LEVEL)
     whole = window.cut(generator.suffix(features, codes[:1], PREVIEW_LEVEL), corner, 40)
     assert whole.shape == (1, 3, 320, 320)
-    part = window.part(features, corner, 40)
+    part = window.surroundings(features, corner, 40)
     torch.testing.assert_close(window.render(generator, part, codes[:1], corner), whole, atol=1e-4, rtol=0)
 
 

@@ -102,6 +102,18 @@ def test_gradient_is_finite_even_on_a_constant_picture(alex: lpips.LPIPS, rng: t
     assert torch.isfinite(dead.grad).all()
 
 
+def test_gradient_comes_in_the_layout_of_the_features(alex: lpips.LPIPS, rng: torch.Generator) -> None:
+    """In the other one, everything before it would take many times as long."""
+    first, second = (
+        [torch.rand(1, len(head), 7, 5, generator=rng).to(memory_format=torch.channels_last) for head in alex.heads]
+        for _ in range(2)
+    )
+    for features in first:
+        features.requires_grad_(True)
+    for gradient in torch.autograd.grad(alex.distance(first, second).sum(), first):
+        assert gradient.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_feature_stacks_have_the_published_shapes(alex: lpips.LPIPS, vgg: lpips.LPIPS) -> None:
     image = torch.zeros(1, 3, 64, 64)
     assert [tuple(a.shape[1:]) for a in alex.stack(image)] == [

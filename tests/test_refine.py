@@ -9,12 +9,14 @@ import torch
 from PIL import Image
 
 import hsc
+from hsc import window
 from hsc.bitstream import file_bytes
 from hsc.codec import DETAIL_BYTES, Latents, _computes_in_bfloat16
 from hsc.generator import SIZE, sample_codes
 from hsc.images import to_tensor
-from hsc.preview import PREVIEW_SIZE
-from hsc.refine import LEARNED, LIKENESS_WEIGHT, refine
+from hsc.preview import PREVIEW_LEVEL, PREVIEW_SIZE
+from hsc.refine import COLOUR_WEIGHT, LEARNED, LIKENESS_WEIGHT, TEXTURE_WEIGHT, WINDOW, WINDOWS, colour, refine
+from hsc.soft import quantise
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +55,8 @@ def test_features_descend_in_proportion_to_the_quality_and_only_where_they_are_s
 
 
 @pytest.mark.parametrize("bfloat16", [True, False])
-def test_a_learned_step_lowers_the_distortion_it_looks_at(bfloat16, face, monkeypatch):
-    """Of what the gradient was taken from: the preview and one window of the full picture."""
+def test_steps_lower_the_distortion_they_look_at(bfloat16, face, monkeypatch):
+    """By the preview, from which most of the gradient is taken."""
     monkeypatch.setattr("hsc.codec._computes_in_bfloat16", lambda device: bfloat16)
     codec = hsc.Codec.load()
     assert codec.looking_glass[0].input.dtype == (torch.bfloat16 if bfloat16 else torch.float32)
@@ -71,8 +73,30 @@ def test_a_learned_step_lowers_the_distortion_it_looks_at(bfloat16, face, monkey
     assert errors[1] < errors[0] and errors[2] < errors[0]
 
 
+def test_a_look_gives_the_gradient_of_preview_and_windows_together(codec, face, monkeypatch):
+    monkeypatch.setitem(codec.__dict__, "looking_glass", (codec.generator, codec.preview))  # in float32
+    latents, networks = codec.latents(*codec.invert(face)), codec.networks
+    count = torch.tensor([networks.layers - 1])
+    with torch.no_grad():
+        coded = quantise(networks, codec.generator.prefix, latents.semantics, latents.features,
+                         torch.tensor([[0.3]]), count)
+    seen = hsc.refine._Judge(codec, face, 3.0)(coded)
+    feature, codes = (x.detach().requires_grad_(True) for x in (coded.features[-1], coded.codes))
+    trunk = codec.generator.prefix(codes, PREVIEW_LEVEL, feature, networks.levels[-1])
+    picture, target, large = codec.preview(trunk, codes), to_tensor(face, PREVIEW_SIZE), to_tensor(face, SIZE)
+    loss = (picture - target).abs().mean() + 3 * (picture - target).square().mean()
+    loss = loss + COLOUR_WEIGHT * colour(picture, target).sum() + codec.lpips(picture, target).sum()
+    for index in range(WINDOWS):
+        place = window.corner(index, WINDOW)
+        made = window.render(codec.generator, window.surroundings(trunk, place, WINDOW), codes, place)
+        loss = loss + TEXTURE_WEIGHT / WINDOWS * codec.lpips(made, window.cut(large, place, WINDOW)).sum()
+    whole = torch.autograd.grad(loss, (feature, codes))
+    for found, expected in zip((seen.feature_gradient, seen.code_gradient), whole):
+        torch.testing.assert_close(found, expected, atol=1e-3 * expected.abs().max().item(), rtol=0)
+
+
 @pytest.mark.parametrize(("steps", "learned"), [(1, 1), (2, 1), (3, 2), (2 * LEARNED, LEARNED), (20, LEARNED)])
-def test_half_of_the_steps_are_learned_ones_up_to_some(steps, learned, codec, face, monkeypatch):
+def test_half_of_the_steps_are_learned_ones_but_four_at_most(steps, learned, codec, face, monkeypatch):
     taken = []
 
     def descend(codec, judge, latents, q, slices, count):

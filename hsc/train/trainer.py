@@ -248,7 +248,7 @@ class Trainer:
         """
         place = tuple(torch.randint(0, window.corners(side), (2,), generator=self.random).tolist())
         middle, codes = middle[:batch.fine], codes[:batch.fine].to(middle.dtype)
-        made = window.render(self.generator, window.part(middle, place, side), codes, place).float()
+        made = window.render(self.generator, window.surroundings(middle, place, side), codes, place).float()
         large = window.cut(batch.large, place, side)
         halves = torch.cat((F.avg_pool2d(large, 2), window.cut(batch.halves, place, side)))
         seen = self.loss.lpips_only(F.avg_pool2d(made, 2), halves)

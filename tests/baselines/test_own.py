@@ -68,7 +68,7 @@ def test_decodes_in_a_fresh_process_from_nothing_but_its_bytes(codec):
 def test_files_hardly_depend_on_the_number_of_threads(codec):
     """A benchmark runs one thread in each of its processes, a live comparison all of them.
 
-    Without refinement not at all; a learned step may tip a symbol that lies between two.
+    Without refinement not at all; a step of it may tip a symbol that lies between two.
     """
     face = codec.decode(GOLDEN.read_bytes())
     before = torch.get_num_threads()
