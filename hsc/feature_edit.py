@@ -14,8 +14,8 @@ on coded photos:
 
 Where a face is coded at several levels, the residual of each finer one gives way where that of the coarsest does, and
 detail does sooner, by the square root of that mask. Else old noses and lids show through at the finer level. The finer
-level's own movement would do as a mask, too: it takes a little more of the old face away, for a little more of the edit.
-But there mere changes of colour, such as makeup, count as movement, and they leave no ghosts.
+level's own movement would do as a mask, too: it takes a little more of the old face away, for a little more of the
+edit. But there mere changes of colour, such as makeup, count as movement, and they leave no ghosts.
 """
 
 from __future__ import annotations
