@@ -1,8 +1,8 @@
 """Prepared faces: made by the generator itself, so nobody's, and one public-domain portrait.
 
 ``assets/examples/examples.json`` names them. Beside each picture may lie its file of the default size, so that nobody
-waits for it: ``python -m app.examples`` writes these, after every change of the model or the encoder; ``--faces`` makes the synthetic
-pictures again from their seeds.
+waits for it: ``python -m app.examples`` writes these, after every change of the model or the encoder; ``--faces`` makes
+the synthetic pictures again from their seeds.
 """
 
 from __future__ import annotations
