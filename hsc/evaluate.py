@@ -74,31 +74,32 @@ def files(report: Report) -> list[dict]:
 
 def prefixes(
     codec: Codec, paths: Sequence[Path], target: int, refine: int = REFINE
-) -> Iterator[list[tuple[int, float]]]:
+) -> Iterator[list[tuple[str, int, float]]]:
     """What every prefix of a file that ends with a layer is worth.
 
     Yields:
-        For each picture, bytes and LPIPS-Alex at 1024 of 0 bytes, of S, and of each slice after it.
+        For each picture, name of the last layer, bytes, and LPIPS-Alex at 1024: of 0 bytes, whose layer is ``"none"``,
+        of S, and of each slice after it.
     """
     for path in paths:
         picture = compare.as_compared(images.open_image(path))
         original = images.to_tensor(picture).to(codec.device)
         data = codec.encode(picture, max_bytes=target, refine=refine)
-        ends = [0, *(layer.end for layer in codec.parse(data).layers)]
+        ends = [("none", 0), *((layer.name, layer.end) for layer in codec.parse(data).layers)]
         with torch.no_grad():
             seen = codec.lpips.features(original)
             yield [
-                (end, codec.lpips.distance(seen, codec.lpips.features(
+                (name, end, codec.lpips.distance(seen, codec.lpips.features(
                     images.to_tensor(codec.decode(data[:end])).to(codec.device))).item())
-                for end in ends
+                for name, end in ends
             ]
 
 
-def mean_curve(curves: Sequence[Sequence[tuple[int, float]]]) -> list[dict[str, float | str]]:
+def mean_curve(curves: Sequence[Sequence[tuple[str, int, float]]]) -> list[dict[str, float | str]]:
     """Means over pictures of what :func:`prefixes` gives, up to the last layer that all of them have."""
     rows = []
-    for layer, ends in enumerate(zip(*curves)):
-        size, distance = (sum(values) / len(curves) for values in zip(*ends))
-        name = ("none", "S")[layer] if layer < 2 else f"F{layer - 1}"
-        rows.append({"layer": name, "bytes": size, "lpips_alex": distance})
+    for ends in zip(*curves):
+        names, *values = zip(*ends)
+        size, distance = (sum(each) / len(curves) for each in values)
+        rows.append({"layer": names[0], "bytes": size, "lpips_alex": distance})
     return rows
