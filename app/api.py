@@ -14,14 +14,18 @@ from typing import Any
 import gradio as gr
 from gradio import FileData
 
-from app import comparison, editing, memory, messages
+from app import arguments, comparison, editing, memory, messages
 from app.events import MODEL
-from app.session import Folder, Session, Sessions
+from app.fair_queue import still_wanted
+from app.guard import caller
+from app.session import Folder, Picture, Session, Sessions
 from app.studio import DEFAULT_BYTES, MAX_BYTES, Studio
 from hsc import bitstream, metrics
-from hsc.codec import SIZES, Semantics
+from hsc.bitstream import transport
 from hsc.compare import Result
 from hsc.errors import HSCError, ImageError
+from hsc.rendering.renderer import SIZES
+from hsc.semantics import Semantics
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +38,7 @@ def register(studio: Studio, sessions: Sessions) -> None:
         sessions: keep account of the files that are sent.
     """
 
-    def compress(
-        photo: FileData, max_bytes: int = DEFAULT_BYTES, face: int = 0
-    ) -> tuple[FileData, dict[str, Any]]:
+    def compress(photo: FileData, max_bytes: int = DEFAULT_BYTES, face: int = 0) -> tuple[FileData, dict[str, Any]]:
         """Compress one face of a photo to an .hsc file of at most max_bytes bytes.
 
         Args:
@@ -47,17 +49,16 @@ def register(studio: Studio, sessions: Sessions) -> None:
         Returns:
             The .hsc file, and a description: bytes, bpp, layers (name, bytes, end), faces found, notes.
         """
-        if not 0 <= max_bytes <= MAX_BYTES:
-            raise HSCError(f"max_bytes must be from 0 to {MAX_BYTES}, not {max_bytes}.")
+        max_bytes, face = arguments.whole("max_bytes", max_bytes, 0, MAX_BYTES), arguments.whole("face", face, 0)
         picture, data = studio.open(_received(photo), face)
         if data is not None:
             raise ImageError("That is an .hsc file already, not a photo.")
-        data = studio.encode(Session(), picture, max_bytes)
+        data = _encoded(studio, picture, max_bytes)
         about = _description(studio.codec.parse(data)) | {
             "faces": len(picture.faces),
             "notes": list(picture.notes),
         }
-        return _sent(Folder(sessions.files).data(data, "face.hsc")), about
+        return _sent(_results(sessions).data(data, "face.hsc")), about
 
     def decode(file: FileData, size: int = 1024, received_bytes: int = -1) -> tuple[FileData, dict[str, Any]]:
         """Restore the face from an .hsc file, or from its first bytes only.
@@ -70,14 +71,16 @@ def register(studio: Studio, sessions: Sessions) -> None:
         Returns:
             The restored picture as PNG, and a description: bytes, bpp, layers (name, bytes, end), complete.
         """
+        size = arguments.one_of("size", size, SIZES)
+        received_bytes = arguments.whole("received_bytes", received_bytes)
         data = _file(file)
         if received_bytes >= 0:
             data = bitstream.truncate(data, received_bytes)
         semantics = studio.codec.parse(data)
         shown = editing.move(studio.codec, semantics, editing.stored(semantics.edits))
-        picture = _render(studio, shown, size)
+        picture = studio.codec.render(shown, size)
         note = f"Face restored by HSC from {len(data)} bytes; not a photograph."
-        return _sent(Folder(sessions.files).png(picture, "restored", note)), _description(semantics)
+        return _sent(_results(sessions).png(picture, "restored", note)), _description(semantics)
 
     def edit(file: FileData, strengths: dict[str, float], size: int = 1024) -> tuple[FileData, FileData]:
         """Edit a compressed face along named directions, such as {"smile": 0.8, "eyeglasses": 1}.
@@ -90,11 +93,10 @@ def register(studio: Studio, sessions: Sessions) -> None:
         Returns:
             The edited picture as PNG, and the .hsc file with the edits stored in it.
         """
-        if not isinstance(strengths, dict):
-            raise HSCError('strengths must be an object of names and numbers, such as {"smile": 0.8}.')
+        size, strengths = arguments.one_of("size", size, SIZES), arguments.strengths(strengths)
         data = bitstream.strip_edits(_file(file))
         moved = editing.move(studio.codec, studio.codec.parse(data), strengths)
-        picture, folder = _render(studio, moved, size), Folder(sessions.files)
+        picture, folder = studio.codec.render(moved, size), _results(sessions)
         note = editing.note(len(data), strengths)
         active = {name: value for name, value in strengths.items() if value}
         stored = editing.with_edits(data, active) or data
@@ -111,22 +113,18 @@ def register(studio: Studio, sessions: Sessions) -> None:
         Returns:
             For each codec: codec, name, bytes, fits, metrics, reason (why there is no result) and note.
         """
-        if not bitstream.file_bytes([]) <= max_bytes <= MAX_BYTES:
-            raise HSCError(
-                f"max_bytes must be from {bitstream.file_bytes([])} to {MAX_BYTES}, not {max_bytes}."
-            )
+        max_bytes = arguments.whole("max_bytes", max_bytes, bitstream.file_bytes([]), MAX_BYTES)
+        face = arguments.whole("face", face, 0)
         picture, data = studio.open(_received(photo), face)
         if data is not None:
             raise ImageError("A comparison needs a photo, not an .hsc file.")
-        chosen = [
-            comparison.CurrentFile(studio.codec, studio.encode(Session(), picture, max_bytes)), *studio.rivals
-        ]
-        results: list = []
-        for results in comparison.run(picture.crop, chosen, max_bytes, studio.judge):
-            pass
+        chosen = [comparison.CurrentFile(studio.codec, _encoded(studio, picture, max_bytes)), *studio.rivals]
+        *_, results = comparison.run(picture.crop, chosen, max_bytes, studio.judge)
         return [_row(result) for result in results]
 
-    for endpoint in (compress, decode, edit):
+    # In a queue of its own: a program that compresses does not keep others from looking at what they have.
+    gr.api(_told(compress), api_name="compress", concurrency_id="compress", concurrency_limit=1)
+    for endpoint in (decode, edit):
         gr.api(_told(endpoint), api_name=endpoint.__name__, concurrency_id=MODEL, concurrency_limit=1)
     gr.api(_told(compare), api_name="compare", concurrency_id="compare", concurrency_limit=1)
 
@@ -140,9 +138,6 @@ def _told(endpoint: Callable) -> Callable:
             return endpoint(*arguments, **keywords)
         except HSCError as error:
             raise gr.Error(messages.sentence(error), print_exception=False) from error
-        except (TypeError, ValueError) as error:
-            said = messages.sentence(f"An argument is wrong: {error}")
-            raise gr.Error(said, print_exception=False) from error
         except Exception as error:
             log.exception("%s failed", endpoint.__name__)
             raise gr.Error(messages.BROKEN, print_exception=False) from error
@@ -150,6 +145,23 @@ def _told(endpoint: Callable) -> Callable:
             memory.release()
 
     return told
+
+
+def _encoded(studio: Studio, picture: Picture, max_bytes: int) -> bytes:
+    """The file of a picture; given up where nobody waits for it any more."""
+
+    def watch(done: int, total: int) -> None:
+        if not still_wanted():
+            raise HSCError("Nobody waits for this any more.")
+
+    return studio.encode(Session(), picture, max_bytes, progress=watch)
+
+
+def _results(sessions: Sessions) -> Folder:
+    """Where results of whoever calls lie."""
+    from gradio.context import LocalContext
+
+    return sessions.results(caller(LocalContext.request.get(None)))
 
 
 def _received(file: Any) -> Path:
@@ -168,19 +180,13 @@ def _file(file: Any) -> bytes:
     try:
         if path.stat().st_size > 1_000_000:
             raise ImageError("That is not an .hsc file: it is too large.")
-        return path.read_bytes()
+        return transport.without_white_space(path.read_bytes())
     except OSError as error:
         raise ImageError("The upload is no longer here; please send the file again.") from error
 
 
 def _sent(path: Path) -> FileData:
     return FileData(path=str(path), orig_name=path.name, meta={"_type": "gradio.FileData"}).model_dump()
-
-
-def _render(studio: Studio, semantics: Semantics, size: int):
-    if size not in SIZES:
-        raise HSCError(f"size must be one of {', '.join(map(str, SIZES))}, not {size}.")
-    return studio.codec.render(semantics, size)
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -201,9 +207,7 @@ def _description(semantics: Semantics) -> dict[str, Any]:
         "bytes": semantics.bytes,
         "bpp": metrics.bpp(semantics.bytes),
         "quality": semantics.quality,
-        "layers": [
-            {"name": layer.name, "bytes": layer.bytes, "end": layer.end} for layer in semantics.layers
-        ],
+        "layers": [{"name": layer.name, "bytes": layer.bytes, "end": layer.end} for layer in semantics.layers],
         "total_layers": semantics.total_layers,
         "complete": semantics.complete,
         "edits": editing.stored(semantics.edits),

@@ -13,9 +13,9 @@ from PIL import Image
 from app.examples import Example
 from app.plots import layer_colour
 from hsc import metrics
-from hsc.alignment import SIZE, Face
 from hsc.bitstream import HEADER_BYTES
-from hsc.codec import Semantics
+from hsc.imaging.alignment import SIZE, Face
+from hsc.semantics import Semantics
 
 RAW_BYTES = SIZE * SIZE * 3
 """Bytes of the aligned crop as plain 8-bit RGB."""
@@ -36,26 +36,51 @@ def ratio(before: int, after: int) -> str:
 
 
 def numbers(size: int, received: int, semantics: Semantics, total_layers: int, upload_bytes: int) -> str:
-    """The big figures: bytes, bits per pixel, ratios, and what was received of the file."""
-    shown = f"{size:,}"
-    part = ""
+    """The big figures, all of them of what was received: bytes, bits per pixel, ratios.
+
+    Args:
+        size: bytes of the whole file.
+        received: bytes of it that the picture beside is made of.
+        semantics: what these say.
+        total_layers: of the whole file.
+        upload_bytes: size of the visitor's own file, 0 where there is none.
+    """
     layers = f"{len(semantics.layers)} of {total_layers} layers"
-    if received < size:
-        part = f'<p class="numbers-part">{received:,} received so far: {layers}</p>'
-    elif size:
-        part = f'<p class="numbers-part">all of it received: {layers}</p>'
+    if not received:
+        part = "nothing at all: the mean of all faces" + (f", {amount(size)} to come" if size else "")
+    elif received < size:
+        part = f"received of {amount(size)}: {layers}"
     else:
-        part = '<p class="numbers-part">nothing at all: the mean of all faces</p>'
-    facts = [("bits per pixel", f"{metrics.bpp(size):.4f}")]
-    if upload_bytes and size:
-        facts.append(("smaller than your file", f"{ratio(upload_bytes, size)}×"))
-    if size:
-        facts.append(("smaller than the raw crop", f"{ratio(RAW_BYTES, size)}×"))
+        part = f"all of it received: {layers}"
+    facts = [("bits per pixel", f"{metrics.bpp(received):.4f}")]
+    if upload_bytes and received:
+        facts.append(("smaller than your file", f"{ratio(upload_bytes, received)}×"))
+    if received:
+        facts.append(("smaller than the raw crop", f"{ratio(RAW_BYTES, received)}×"))
     cells = "".join(f"<div><dd>{value}</dd><dt>{escape(name)}</dt></div>" for name, value in facts)
     return (
-        f'<div class="numbers"><p class="numbers-main"><strong>{shown}</strong> bytes</p>{part}'
-        f"<dl>{cells}</dl></div>"
+        f'<div class="numbers"><p class="numbers-main"><strong>{received:,}</strong> bytes</p>'
+        f'<p class="numbers-part">{part}</p><dl>{cells}</dl></div>'
     )
+
+
+def progress(text: str = "", done: int = 0, total: int = 0) -> str:
+    """What is being done, said once by screen readers, and a bar; without a text, nothing, but ready to say something.
+
+    Args:
+        text: what is being done.
+        done, total: steps; the bar moves on its own where it is not known how many there are.
+    """
+    bar = ""
+    if text:
+        share = f' value="{done}" max="{total}"' if total else ""
+        bar = f'<progress aria-hidden="true"{share}></progress>'
+    return f'<div class="working"><p role="status">{escape(text)}</p>{bar}</div>'
+
+
+def pending() -> str:
+    """Stands where the numbers will be."""
+    return '<div class="numbers pending" aria-hidden="true"><div class="skeleton skeleton-numbers"></div></div>'
 
 
 def byte_map(data: bytes, semantics: Semantics, received: int) -> str:
@@ -97,10 +122,18 @@ def _swatches() -> str:
     )
 
 
-def caption(left: str, right: str, description: str, stage: str) -> str:
-    """What is on the two sides of a divider; carries the texts for people who do not see the pictures too."""
+def caption(left: str, right: str, description: str, stage: str, size: int | None = None) -> str:
+    """What is on the two sides of a divider; carries the texts for people who do not see the pictures too.
+
+    Args:
+        left, right: what the two pictures are.
+        description: of the face.
+        stage: id of the element with the pictures.
+        size: bytes that the right one is made of, for the page's own scripts.
+    """
+    received = "" if size is None else f' data-received="{size}"'
     return (
-        f'<div class="caption" data-stage="{stage}" data-left="{escape(left)}: {escape(description)}"'
+        f'<div class="caption" data-stage="{stage}"{received} data-left="{escape(left)}: {escape(description)}"'
         f' data-right="{escape(right)}: {escape(description)}">'
         f'<span class="caption-left">{escape(left)}</span>'
         f'<span class="caption-right">{escape(right)}</span></div>'
@@ -110,6 +143,11 @@ def caption(left: str, right: str, description: str, stage: str) -> str:
 def notes(lines: Sequence[str]) -> str:
     """Sentences about the picture; nothing where there are none."""
     return "".join(f'<p class="note">{escape(line)}</p>' for line in lines)
+
+
+def gesture(mouse: str = "Double-click", touch: str = "Tap twice") -> str:
+    """What to do, in the words of a mouse or of a finger, whichever the visitor has."""
+    return f'<span class="by-mouse">{escape(mouse)}</span><span class="by-touch">{escape(touch)}</span>'
 
 
 def empty(title: str, text: str) -> str:
@@ -143,16 +181,18 @@ def example_strip(examples: Sequence[Example], chosen: int | None = None) -> str
     )
 
 
-def face_picker(photo: Image.Image, faces: Sequence[Face], chosen: int) -> str:
-    """The photo with a button around every face; nothing where there is no choice."""
-    if len(faces) < 2:
+def face_picker(small: Image.Image | None, size: tuple[int, int], faces: Sequence[Face], chosen: int) -> str:
+    """The photo with a button around every face; nothing where there is no choice.
+
+    Args:
+        small: the photo, as large as it is shown.
+        size: width and height in pixels of the photo that ``faces`` were found in.
+        faces: all of them.
+        chosen: which one is in use.
+    """
+    if small is None or len(faces) < 2:
         return ""
-    width, height = photo.size
-    small = photo.copy()
-    small.thumbnail((720, 720))
-    buffer = io.BytesIO()
-    small.save(buffer, "PNG", compress_level=3)
-    url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    width, height = size
     boxes = []
     for index, face in enumerate(faces):
         left, top, right, bottom = face.box
@@ -169,8 +209,54 @@ def face_picker(photo: Image.Image, faces: Sequence[Face], chosen: int) -> str:
         )
     return (
         f'<div class="faces"><p>{len(faces)} faces were found. Pick one:</p><div class="faces-photo">'
-        f'<img src="{url}" alt="Your photo with {len(faces)} faces marked">{"".join(boxes)}</div></div>'
+        f'<img src="{_url(small)}" alt="Your photo with {len(faces)} faces marked">{"".join(boxes)}</div></div>'
     )
+
+
+def small(image: Image.Image, side: int) -> str:
+    """A small picture as a data URL."""
+    return _url(image.resize((side, side), Image.Resampling.LANCZOS))
+
+
+def _url(image: Image.Image) -> str:
+    """A picture as a data URL: a short one, since with each click on a choice its markup travels back."""
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "WEBP", quality=82)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def recipe_strip(shown: Sequence[tuple[str, str]]) -> str:
+    """Prepared recipes to click on, each with what it makes of the face as soon as that is known.
+
+    Args:
+        shown: title and picture of each, the picture as a data URL or "".
+    """
+    buttons = "".join(
+        f'<button type="button" data-index="{index}" aria-pressed="false">'
+        + (f'<img src="{url}" width="112" height="112" alt="">' if url else '<span class="skeleton"></span>')
+        + f"<b>{escape(title)}</b></button>"
+        for index, (title, url) in enumerate(shown)
+    )
+    return f'<div class="recipes" role="group" aria-label="Prepared edits of this face">{buttons}</div>'
+
+
+def version_strip(shown: Sequence[tuple[str, str]], at: int) -> str:
+    """The versions of a face that a visitor went through, to go back to; nothing while there is but one.
+
+    Args:
+        shown: what each is, in words, and its picture as a data URL or "".
+        at: the one that is shown.
+    """
+    if len(shown) < 2:
+        return ""
+    buttons = "".join(
+        f'<button type="button" data-index="{index}" aria-pressed="{str(index == at).lower()}"'
+        f' title="{escape(text)}" aria-label="Version {index + 1}: {escape(text)}">'
+        + (f'<img src="{url}" width="64" height="64" alt="">' if url else f"<span>{index + 1}</span>")
+        + "</button>"
+        for index, (text, url) in enumerate(shown)
+    )
+    return f'<div class="versions" role="group" aria-label="Versions">{buttons}</div>'
 
 
 def filmstrip(frames: Sequence[tuple[float, Image.Image]], label: str) -> str:
@@ -178,12 +264,9 @@ def filmstrip(frames: Sequence[tuple[float, Image.Image]], label: str) -> str:
     parts = []
     for strength, frame in frames:
         shown = f"{strength:+.2g}".replace("-", "−") if strength else "0"
-        buffer = io.BytesIO()
-        frame.save(buffer, "PNG", compress_level=3)
-        url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
         parts.append(
             f'<button type="button" data-index="{strength:g}" aria-label="{escape(label)} {shown}">'
-            f'<img src="{url}" width="256" height="256" alt=""><span>{shown}</span></button>'
+            f'<img src="{_url(frame)}" width="256" height="256" alt=""><span>{shown}</span></button>'
         )
     name = f"{escape(label)} at several strengths"
     return f'<div class="strip" role="group" aria-label="{name}">{"".join(parts)}</div>'

@@ -8,6 +8,9 @@ from typing import Any
 
 import gradio as gr
 
+from app import bounds
+from app.kept import Kept
+
 
 class RangeInput(gr.HTML):
     """A slider with a label, a value that says its unit, marks, a reset, and a scale that may be logarithmic.
@@ -52,6 +55,7 @@ class RangeInput(gr.HTML):
         options = {
             "min": minimum,
             "max": maximum,
+            "value": value,
             "step": step,
             "unit": unit,
             "scale": spacing,
@@ -95,11 +99,7 @@ class RangeInput(gr.HTML):
         return "html"
 
     def preprocess(self, payload: Any) -> float:
-        value = payload.get("value") if isinstance(payload, dict) else payload
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            return 0.0
+        return bounds.number(payload.get("value") if isinstance(payload, dict) else payload, self.label)
 
     def postprocess(self, value: Any) -> dict | None:
         if value is None:
@@ -110,19 +110,79 @@ class RangeInput(gr.HTML):
         return {"type": "object"}
 
 
-def choices(value: str = "", *, elem_id: str) -> gr.HTML:
-    """Buttons made by the server; a click triggers ``select`` with the button's ``data-index``.
+class Choices(gr.HTML):
+    """Buttons made by the server, of which one is chosen; a click triggers ``select``.
+
+    As an input the value is the ``data-index`` of the button that was clicked last, None before any; so it is always
+    the newest one that a handler gets, however many clicks came before. As an output it is markup, in which every
+    ``<button data-index=...>`` is a choice.
 
     Args:
-        value: markup; every ``<button data-index=...>`` in it is a choice.
+        markup: to begin with.
         elem_id: of the element around it.
     """
-    script = "window.hscChoices(element, trigger, 'select')"
-    return gr.HTML(value, js_on_load=script, apply_default_css=False, elem_id=elem_id)
+
+    def __init__(self, markup: str = "", *, elem_id: str | None = None, render: bool = True) -> None:
+        super().__init__(
+            markup,
+            html_template="${value ? value.markup : ''}",
+            js_on_load="window.hscChoices(element, props, trigger, 'select')",
+            apply_default_css=False,
+            elem_id=elem_id,
+            render=render,
+        )
+
+    def get_block_name(self) -> str:
+        return "html"
+
+    def preprocess(self, payload: Any) -> float | None:
+        index = payload.get("index") if isinstance(payload, dict) else None
+        if isinstance(index, bool) or not isinstance(index, (int, float)) or not abs(index) <= bounds.LARGEST:
+            return None
+        return float(index)
+
+    def postprocess(self, value: str | None) -> dict:
+        return {"markup": value or "", "index": None}
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+class Keeper(gr.HTML):
+    """Carries a face between the server and what the visitor's own browser keeps of it; there is nothing to see.
+
+    As an output, a dictionary that the page keeps: the file goes into its address, the photo into the storage of this
+    tab of the browser. As an input, what the page brings: an upload's path and what it belongs to. A file that is
+    dropped or pasted anywhere on the page, or that another place would not take, triggers ``given``; a face that
+    comes while the step with the edits is open, and shows none of this face, ``arrived``.
+    """
+
+    def __init__(self, *, elem_id: str | None = None, render: bool = True) -> None:
+        super().__init__(
+            None,
+            html_template="",
+            js_on_load="window.hscKeeper(element, props, trigger, watch, upload, 'given', 'arrived')",
+            apply_default_css=False,
+            elem_id=elem_id,
+            render=render,
+        )
+
+    def get_block_name(self) -> str:
+        return "html"
+
+    def preprocess(self, payload: Any) -> Kept:
+        brought = payload.get("brought") if isinstance(payload, dict) else None
+        return Kept.read(brought if isinstance(brought, dict) else {})
+
+    def postprocess(self, value: dict | None) -> dict | None:
+        return value
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
 
 
 def zoom_grid(value: str = "", *, elem_id: str) -> gr.HTML:
-    """Pictures side by side that zoom and pan together; see :func:`app.comparison.grid` for the markup."""
+    """Pictures side by side that zoom and pan together; see :func:`app.compare_cards.grid` for the markup."""
     script = "window.hscZoom(element, watch)"
     return gr.HTML(value, js_on_load=script, apply_default_css=False, elem_id=elem_id)
 
@@ -145,7 +205,7 @@ def stage(elem_id: str) -> gr.ImageSlider:
 class PhotoInput(gr.Image):
     """An image input that hands over the very file that was uploaded, unread.
 
-    Decoding is left to :mod:`hsc.images`, which knows more formats, limits and errors.
+    Decoding is left to :mod:`hsc.imaging.images`, which knows more formats, limits and errors.
     """
 
     def get_block_name(self) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import directions
 from directions import LIMIT, Direction
+from directions.direction import LAYERS
+from directions.foreign_effect import effect_of
 from hsc import bitstream
-from hsc.codec import Codec, Semantics
+from hsc.codec import Codec
 from hsc.errors import DirectionError
+from hsc.semantics import Semantics
 
 FIRST = ("smile", "eyeglasses", "makeup")
 """Shown before all others."""
@@ -104,12 +108,21 @@ def with_edits(data: bytes, strengths: Mapping[str | Direction, float]) -> bytes
     return bitstream.append_edits(data, directions.to_ids(strengths))
 
 
+def advice(codec: Codec, direction: Direction, scale: float) -> str:
+    """What to say of a visitor's direction that was opened with a scale: what scale would show it, or nothing."""
+    return effect_of(codec, direction).advice(scale)
+
+
 def foreign(path: Path, first: float, last: float, scale: float) -> Direction:
     """A visitor's direction, bound to a range of layers.
 
     Raises:
         DirectionError: the file or the binding is refused, with the reason.
     """
+    if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in (first, last, scale)):
+        raise DirectionError("A direction's first and last layer and its scale are numbers.")
+    if not 0 <= first <= LAYERS - 1 or not 0 <= last <= LAYERS - 1:
+        raise DirectionError(f"A direction's layers are from 0 to {LAYERS - 1}.")
     if first > last:
         raise DirectionError(f"The first layer, {first:g}, comes after the last, {last:g}.")
     layers = tuple(range(int(first), int(last) + 1))

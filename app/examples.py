@@ -1,8 +1,7 @@
 """Prepared faces: made by the generator itself, so nobody's, and one public-domain portrait.
 
 ``assets/examples/examples.json`` names them. Beside each picture may lie its file of the default size, so that nobody
-waits for it: ``python -m app.examples`` writes these, after every change of the model or the encoder; ``--faces`` makes
-the synthetic pictures again from their seeds.
+waits for it: ``python -m app.prepare`` writes these.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 from PIL import Image
 
-FOLDER = Path(__file__).resolve().parents[1] / "assets" / "examples"
+from hsc import paths
+
+FOLDER = paths.assets() / "examples"
 _THUMBNAIL = 112
 
 
@@ -69,46 +69,6 @@ def read(folder: Path = FOLDER) -> list[Example]:
         return []
     entries = json.loads(index.read_text(encoding="utf-8"))
     return [
-        Example(
-            Path(entry["file"]).stem, entry["title"], folder / entry["file"], "seed" in entry, entry["credit"]
-        )
+        Example(Path(entry["file"]).stem, entry["title"], folder / entry["file"], "seed" in entry, entry["credit"])
         for entry in entries
     ]
-
-
-def generate(entry: dict) -> Image.Image:
-    """The face of a seed: w = mapping(z), pulled towards the mean w by the entry's ``truncation``."""
-    import torch
-
-    from hsc import images
-    from hsc.generator import LATENT, LAYERS, Generator
-
-    generator = Generator.load()
-    with torch.no_grad():
-        noise = torch.randn(4096, LATENT, generator=torch.Generator().manual_seed(0))
-        mean = generator.mapping(noise).mean(0, keepdim=True)
-        z = torch.randn(1, LATENT, generator=torch.Generator().manual_seed(entry["seed"]))
-        w = mean + entry["truncation"] * (generator.mapping(z) - mean)
-        return images.to_pil(generator(w[:, None].expand(-1, LAYERS, -1)))
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--faces", is_flag=True, help="Make the synthetic faces again first.")
-def main(faces: bool) -> None:
-    """Write the prepared .hsc file of every example by the codec that is here."""
-    from app.studio import DEFAULT_BYTES, Studio
-
-    if faces:
-        for entry in json.loads((FOLDER / "examples.json").read_text(encoding="utf-8")):
-            if "seed" in entry:
-                generate(entry).save(FOLDER / entry["file"], quality=93)
-                click.echo(f"{entry['file']}: {entry['title']}")
-    studio = Studio()
-    for index, example in enumerate(studio.examples):
-        data = studio.codec.encode(studio.example(index).crop, max_bytes=DEFAULT_BYTES)
-        example.prepared.write_bytes(data)
-        click.echo(f"{example.prepared.name}: {len(data)} bytes")
-
-
-if __name__ == "__main__":
-    main()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hsc.bitstream import HEADER_BYTES
-from hsc.codec import Semantics
+from hsc.semantics import Semantics
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -85,13 +85,13 @@ def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[
 
     Args:
         results: of one face.
-        metric: a key of :data:`hsc.report.COLUMNS`.
+        metric: a key of :data:`hsc.compare.report.COLUMNS`.
         benchmark: means over a set of faces, drawn as curves behind the dots.
     """
-    from hsc import report
+    from hsc.compare import report
 
     figure = report.rate_distortion_figure(benchmark, metric)
-    figure.update_traces(opacity=0.45)
+    figure.for_each_trace(lambda curve: curve.update(opacity=0.45, name=report.short_name(curve.name)))
     label, _, decimals, _ = report.COLUMNS[metric]
     shown = [result for result in results if result.bytes is not None and metric in result.metrics]
     shown.sort(key=lambda result: result.bytes)
@@ -114,15 +114,15 @@ def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[
                 "size": 18 if own else 11,
                 "line": {"width": 2, "color": "rgba(255,255,255,0.8)"},
             },
-            hovertemplate=f"{result.name}: {result.bytes:,} bytes<br>{label} %{{y:.{decimals}f}}"
-            "<extra></extra>",
+            hovertemplate=f"{result.name}: {result.bytes:,} bytes<br>{label} %{{y:.{decimals}f}}<extra></extra>",
         )
     title = figure.layout.yaxis.title.text
     listed = ", ".join(
         f"{result.name} {result.bytes:,} bytes {result.metrics[metric]:.{decimals}f}" for result in shown
     )
     _style(figure, 400, f"Chart of {label} over bytes: {listed}.")
-    figure.update_layout(legend={"orientation": "h", "y": -0.22}, showlegend=bool(benchmark))
+    # Above: below, it would lie over the title of the axis where the page is narrow.
+    figure.update_layout(legend={"orientation": "h", "y": 1.03, "yanchor": "bottom"}, showlegend=bool(benchmark))
     figure.update_xaxes(minor={"showgrid": False})
     figure.update_yaxes(title=title)
     return figure

@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).resolve().parents[1]
-_FILES = ("README.md", "requirements.txt")
+_FILES = ("README.md", "requirements.txt", "LICENSE", "WEIGHTS_LICENSE", "CHANGELOG.md", "CONTRIBUTING.md")
 _FOLDERS = {
     "app": (".py", ".js", ".css"),
     "hsc": (".py", ".md"),
     "directions": (".py", ".npy", ".json", ".md", ".svg"),
+    "docs": (".md",),
     "assets/weights": (".safetensors", ".md"),
     "assets/examples": (".jpg", ".png", ".json", ".hsc"),
     "assets/benchmark": (".json", ".md"),
@@ -84,9 +85,7 @@ def upload(folder: Path, name: str) -> None:
     hub = HfApi()
     address_thumbnail(folder / "README.md", f"{hub.endpoint}/spaces/{name}/resolve/main")
     hub.create_repo(name, repo_type="space", space_sdk="gradio", exist_ok=True)
-    hub.upload_folder(
-        folder_path=folder, repo_id=name, repo_type="space", commit_message="Update", delete_patterns="*"
-    )
+    hub.upload_folder(folder_path=folder, repo_id=name, repo_type="space", commit_message="Update", delete_patterns="*")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

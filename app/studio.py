@@ -5,20 +5,27 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
-from app import cards, comparison, examples, memory
+from app import background, comparison, examples, memory
+from app.background import Given, Step
 from app.gpu import lent, on_gpu
+from app.lanes import Lanes
 from app.session import Picture, Session
-from hsc import alignment, bitstream, compare, images
+from hsc import bitstream, compare
 from hsc.baselines import ImageCodec
-from hsc.codec import REFINE, Codec, Semantics
+from hsc.bitstream import transport
+from hsc.codec import Codec
 from hsc.compare import Judge
+from hsc.encoder.presets import DEFAULT
 from hsc.errors import FaceError, HSCError, ImageError
+from hsc.imaging import alignment, decoding, images, marks
+from hsc.imaging.alignment import SIZE
+from hsc.semantics import Semantics
 
 DEFAULT_BYTES = 800
 MAX_BYTES = 8000
@@ -26,8 +33,24 @@ SMALLEST_FILE = bitstream.EMPTY_BYTES
 """A file without layers; a request for less is answered with no file, which decodes to the mean face."""
 MAX_UPLOAD = 20_000_000
 _KEPT_EXAMPLES = 64
+_KEPT_PREFIXES = 2
+"""Of a session, beside the whole file and the one that is shown."""
 _EXAMPLE = "example-"
 """Begins the digest of a prepared picture, whatever its pixels."""
+_SMALL = (720, 720)
+
+
+@dataclass(frozen=True)
+class Better:
+    """A file of a picture, better than the one before.
+
+    Attributes:
+        data: bytes of the file.
+        final: whether it is the last one.
+    """
+
+    data: bytes
+    final: bool = True
 
 
 class Studio:
@@ -44,11 +67,12 @@ class Studio:
         self._judge: Judge | None = None
         self._rivals: list[ImageCodec] | None = None
         self._rivals_lock = threading.Lock()
+        self.lanes = Lanes()
         self.examples = examples.read()
         self.benchmark = comparison.benchmark()
-        self._encode: Callable[..., bytes] = self._encode_here
+        self._improve: Callable[..., Iterator[bytes]] = self._improve_here
         if lent():  # the model must be on the GPU before the first call
-            self._encode = self._lent_encoder()
+            self._improve = self._lent_encoder()
 
     @property
     def codec(self) -> Codec:
@@ -98,12 +122,12 @@ class Studio:
         """
         data = read_upload(path)
         if data.startswith(bitstream.MAGIC):
+            sent, data = data, transport.without_white_space(data)
             semantics = self.codec.parse(data)
-            notes = (
-                () if semantics.complete else ("The end of this file is missing; what is there is shown.",)
-            )
+            notes = () if semantics.complete else ("The end of this file is missing; what is there is shown.",)
+            notes += () if data == sent else (transport.NOTE,)
             return Picture(path.name, notes=notes, description="the face stored in the file"), data
-        photo = images.open_image(data)
+        photo = decoding.open_image(data)
         faces = alignment.detect(photo)
         crop, aligned = alignment.align(photo, face, faces=faces)
         return Picture(
@@ -114,9 +138,10 @@ class Studio:
             len(data),
             faces,
             face or 0,
-            cards.face_picker(photo, faces, face or 0),
+            photo.size,
+            _small(photo) if len(faces) > 1 or not _shown_by_browsers(data) else None,
             aligned,
-            aligned.notes,
+            (*marks.warning(data), *aligned.notes),
             description="the face in your photo",
         ), None
 
@@ -128,10 +153,7 @@ class Studio:
         """
         photo = reopen(picture)
         crop, aligned = alignment.align(photo, face, faces=picture.faces)
-        picker = cards.face_picker(photo, picture.faces, face)
-        return replace(
-            picture, crop=crop, digest=digest(crop), face=face, picker=picker, alignment=aligned, notes=aligned.notes
-        )
+        return replace(picture, crop=crop, digest=digest(crop), face=face, alignment=aligned, notes=aligned.notes)
 
     def example(self, index: int) -> Picture:
         """A prepared face."""
@@ -140,33 +162,108 @@ class Studio:
         chosen = self.examples[index]
         if not chosen.synthetic:  # a whole photo, to be aligned like any other
             picture, _ = self.open(chosen.path)
-            return replace(picture, title=chosen.title, digest=_EXAMPLE + chosen.name, description=chosen.title)
-        crop = chosen.open()
-        return Picture(chosen.title, crop, _EXAMPLE + chosen.name, synthetic=True, description=chosen.title)
+            digest, title = _EXAMPLE + chosen.name, chosen.title
+            return replace(picture, title=title, digest=digest, description=title, example=chosen.name)
+        crop, digest = chosen.open(), _EXAMPLE + chosen.name
+        return Picture(chosen.title, crop, digest, synthetic=True, description=chosen.title, example=chosen.name)
+
+    def example_index(self, name: str) -> int:
+        """Where a prepared face of a name is.
+
+        Raises:
+            FaceError: there is none.
+        """
+        for index, example in enumerate(self.examples):
+            if example.name == name:
+                return index
+        raise FaceError("There is no such example.")
 
     # ------------------------------------------------------------------ coding
 
-    def encode(
-        self, session: Session, picture: Picture, max_bytes: int, steps: int = REFINE,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> bytes:
-        """The bitstream of a picture at a size; remembered for the session, examples for everybody.
+    def known(self, session: Session, picture: Picture, max_bytes: int, steps: int = DEFAULT.steps) -> bytes | None:
+        """The file of a picture at a size where nobody has to compute it: prepared, remembered, or without bytes."""
+        if max_bytes < SMALLEST_FILE:
+            return b""
+        cache, key = self._cache(session, picture), (picture.digest, max_bytes, steps)
+        data = cache.get(key)  # once: another thread may drop it
+        if data is None and steps == DEFAULT.steps:
+            data = self._prepared(picture, max_bytes)
+            if data is not None:
+                self._remember(cache, key, data)
+        return data
+
+    def improve(
+        self,
+        session: Session,
+        picture: Picture,
+        max_bytes: int,
+        steps: int = DEFAULT.steps,
+        stopped: Callable[[], bool] = lambda: False,
+        first: bool = True,
+    ) -> Iterator[Step | Better]:
+        """Ever better files of a picture at a size, and the steps between them; the last file is remembered.
+
+        Examples are remembered for everybody, other pictures for their session.
 
         Args:
             steps: of refinement, see :meth:`hsc.codec.Codec.encode`.
-            progress: called with steps done and steps in all.
+            stopped: asked at every step: nobody wants more than there is.
+            first: whether to give the files before the last one, which come sooner.
+
+        Raises:
+            Stopped: so it is.
         """
-        if max_bytes < SMALLEST_FILE:
-            return b""
-        key = (picture.digest, max_bytes, steps)
-        cache = self._examples if picture.digest.startswith(_EXAMPLE) else session.encodings
-        data = cache.get(key)  # once: another queue may drop it
-        if data is None:
-            prepared = self._prepared(picture, max_bytes) if steps == REFINE else None
-            data = cache[key] = prepared or self._encode(picture.crop, max_bytes, steps, progress)
-            if len(self._examples) > _KEPT_EXAMPLES:
-                self._examples.popitem(last=False)
+        known = self.known(session, picture, max_bytes, steps)
+        if known is not None:
+            yield Better(known)
+            return
+        lane, best = self.lanes.code if steps <= DEFAULT.steps else self.lanes.work, b""
+
+        def work(report: background.Report) -> None:
+            for data in self._improve(picture.crop, max_bytes, steps, report):
+                report.give(data)
+
+        for event in background.run(work, stopped, lambda: self.lanes.give_way(lane)):
+            if isinstance(event, Step):
+                yield event
+            elif isinstance(event, Given):
+                best = event.value
+                if first:
+                    yield Better(best, final=False)
+        self._remember(self._cache(session, picture), (picture.digest, max_bytes, steps), best)
+        yield Better(best)
+
+    def encode(
+        self,
+        session: Session,
+        picture: Picture,
+        max_bytes: int,
+        steps: int = DEFAULT.steps,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> bytes:
+        """The file of a picture at a size, in the place of the lane that has come.
+
+        Args:
+            progress: called with steps done and steps in all; what it raises ends the work.
+        """
+        data = self.known(session, picture, max_bytes, steps)
+        if data is not None:
+            return data
+        with self.lanes.code.place():
+            for event in self.improve(session, picture, max_bytes, steps, first=False):
+                if isinstance(event, Better):
+                    data = event.data
+                elif progress is not None:
+                    progress(event.done, event.total)
         return data
+
+    def _cache(self, session: Session, picture: Picture) -> dict[tuple[str, int, int], bytes]:
+        return self._examples if picture.digest.startswith(_EXAMPLE) else session.encodings
+
+    def _remember(self, cache: dict, key: tuple[str, int, int], data: bytes) -> None:
+        cache[key] = data
+        while len(self._examples) > _KEPT_EXAMPLES:
+            self._examples.popitem(last=False)
 
     def _prepared(self, picture: Picture, max_bytes: int) -> bytes | None:
         """An example's file of the default size, as it lies beside the picture; None for anything else."""
@@ -180,23 +277,32 @@ class Studio:
             return None
         return data if fits else None
 
-    def _encode_here(self, crop: Image.Image, max_bytes: int, steps: int, progress) -> bytes:
+    def _improve_here(
+        self, crop: Image.Image, max_bytes: int, steps: int, progress: Callable[[int, int], None]
+    ) -> Iterator[bytes]:
         memory.release()  # encoding needs the most: what finding the face left behind goes first
-        return self.codec.encode(crop, max_bytes, refine=steps, progress=progress)
+        return self.codec.improve(crop, min(max_bytes, MAX_BYTES), refine=steps, progress=progress)
 
-    def _lent_encoder(self) -> Callable[..., bytes]:
+    def _lent_encoder(self) -> Callable[..., Iterator[bytes]]:
         """Encoding on a lent GPU by a copy of the networks; what it writes decodes to the same symbols anywhere."""
         codec = self._load()
         for part in (codec.generator, codec.networks, codec.preview):
             part.to("cuda")
-        codec.lpips, codec.looking_glass  # loaded here, since what a call loads on a lent GPU is gone after it
+        codec.encoder_context.preload()  # loaded here, since what a call loads on a lent GPU is gone after it
 
         @on_gpu(seconds=15)
         def encode(crop: Image.Image, max_bytes: int, steps: int) -> bytes:
             return codec.encode(crop, max_bytes, refine=steps)
 
-        # A lent GPU is in another process, which cannot call back.
-        return lambda crop, max_bytes, steps, progress: encode(crop, max_bytes, steps)
+        # A lent GPU is in another process, which cannot call back, and gives one file.
+        return lambda crop, max_bytes, steps, progress: iter([encode(crop, max_bytes, steps)])
+
+    def difference(self, crop: Image.Image, restored: Image.Image) -> float:
+        """LPIPS-Alex of a restoration to the original at 1024: 0 for the same picture, about 0.3 at 400 bytes."""
+        import torch
+
+        with torch.no_grad():
+            return float(self.codec.lpips(images.to_tensor(crop, SIZE), images.to_tensor(restored, SIZE)))
 
     def prefix(self, session: Session, size: int) -> tuple[int, Semantics]:
         """What the first bytes of the session's bitstream say: number of layers, and the semantics.
@@ -210,6 +316,9 @@ class Studio:
         if received not in session.prefixes:
             end = whole.layers[received - 1].end if received else 0
             session.prefixes[received] = self.codec.parse(bitstream.truncate(session.data, end))
+            kept = {-1, received, len(whole.layers)}  # megabytes each
+            for other in [key for key in session.prefixes if key not in kept][:-_KEPT_PREFIXES]:
+                del session.prefixes[other]
         return received, session.prefixes[received]
 
     def whole(self, session: Session) -> Semantics:
@@ -246,12 +355,29 @@ def reopen(picture: Picture) -> Image.Image:
     """
     if picture.upload is None or picture.alignment is None:
         raise HSCError("There is no photo to paste into: open one in the first step.")
-    return images.open_image(read_upload(picture.upload))
+    return decoding.open_image(read_upload(picture.upload))
+
+
+def _shown_by_browsers(data: bytes) -> bool:
+    """Whether a picture's file is of a kind that any browser shows: HEIC, TIFF and others are not."""
+    return data.startswith((b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM")) or data[4:12] == b"ftypavif"
+
+
+def shown(picture: Picture) -> Image.Image | None:
+    """What stands for an upload that no browser can show; None where it can."""
+    if picture.upload is None or picture.small is None:
+        return None
+    with open(picture.upload, "rb") as file:
+        return None if _shown_by_browsers(file.read(16)) else picture.small
+
+
+def _small(photo: Image.Image) -> Image.Image:
+    """A photo as large as a page shows it."""
+    small = photo.copy()
+    small.thumbnail(_SMALL)
+    return small
 
 
 def digest(image: Image.Image) -> str:
     """Identifies the pixels of a picture."""
     return hashlib.sha256(image.tobytes()).hexdigest()
-
-
-__all__ = ["DEFAULT_BYTES", "MAX_BYTES", "MAX_UPLOAD", "Studio", "digest", "read_upload", "reopen"]

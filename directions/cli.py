@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +15,21 @@ import click
 import directions
 from directions import library
 from directions.attributes import ATTRIBUTES
-from hsc.compare_cli import Rates
+from hsc import paths
+from hsc.cli.compare import Rates
+from hsc.cli.files import Group, InputFolder, OutputFolder, say
 from hsc.errors import DirectionError, HSCError
+from hsc.runtime import threads
 
 if TYPE_CHECKING:
+    from directions.edit_results import EditResults
     from directions.samples import SampleStore
 
-_SHARED = Path(__file__).resolve().parents[2] / "shared"
-_folder = click.Path(path_type=Path, file_okay=False)
-_existing = click.Path(path_type=Path, exists=True, file_okay=False)
 _workers = click.option(
-    "--workers", type=click.IntRange(1), default=os.cpu_count(), show_default="processor cores",
+    "--workers",
+    type=click.IntRange(1),
+    default=os.cpu_count(),
+    show_default="processor cores",
     help="Processes that share the work.",
 )
 _samples = click.option(
@@ -31,27 +37,31 @@ _samples = click.option(
 )
 _seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 _measured_on = click.option(
-    "--photos", type=_existing,
+    "--photos", type=InputFolder(),
     help="Folder of aligned photos to measure on, coded and decoded; generated faces by default.",
 )  # fmt: skip
 _out = click.option(
-    "--out", type=_folder, default=library.DATA, show_default=False,
+    "--out", type=OutputFolder(), default=library.DATA, show_default=False,
     help="Folder to write to; the shipped directions by default.",
 )  # fmt: skip
-_cache = click.option("--cache", type=_folder, help="Folder of what is computed once; kept between runs.")
+_cache = click.option("--cache", type=OutputFolder(), help="Folder of what is computed once; kept between runs.")
 
 
 def _shared(option: str, path: str, what: str) -> Callable:
     """An option for a folder that by default is one of the development data."""
-    text = f"{what}; ../shared/{path} by default."
-    return click.option(option, type=_folder, default=_SHARED / path, show_default=False, help=text)
+    text = f"{what}; {path} of the development data by default."
+    data = paths.development_data()
+    return click.option(
+        option, type=click.Path(path_type=Path), default=data and data / path, show_default=False, help=text
+    )
 
 
-class _Group(click.Group):
+class _Group(Group):
     """Errors that a user can act on are one line on stderr, and exit code 2."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
+            threads.configure()
             return super().invoke(context)
         except HSCError as error:
             click.echo(f"error: {error}", err=True)
@@ -141,12 +151,22 @@ def learn(
 @main.command()
 @click.argument("names", nargs=-1, required=True)
 @_measured_on
+@click.option(
+    "--keep-strength", is_flag=True,
+    help="Leave the arrays; write where and how directions act, as directions/attributes.py says, and measure them.",
+)  # fmt: skip
 @_seed
 @_out
 @_cache
 @_workers
 def calibrate(
-    names: tuple[str, ...], photos: Path | None, seed: int, out: Path, cache: Path | None, workers: int
+    names: tuple[str, ...],
+    photos: Path | None,
+    keep_strength: bool,
+    seed: int,
+    out: Path,
+    cache: Path | None,
+    workers: int,
 ) -> None:
     """Set strength 1 of shipped directions anew, for the codec as it is now; needs no samples.
 
@@ -161,12 +181,15 @@ def calibrate(
     shipped = [directions.load(name) for name in names]
     cache = _cache_of(cache)
     material = Material(SampleStore(cache, directions.GENERATOR, seed), 0, _files(photos), cache)
-    found = calibrate_all(material, shipped, workers)
+    found = calibrate_all(material, shipped, workers, keep_strength)
     for direction in tqdm(found, total=len(names), unit="direction", smoothing=0):
         library.write(out, direction)
-        done, at_one = direction.metadata["provenance"]["calibrated"][-1], direction.metadata["side_effects"]["+1.0"]
-        tqdm.write(f"{direction.name}: {done['factor']:g} times as far, {done['progress']:.0%} of what strength 1 should"
-                   f" do, range {direction.range}, at 1.0: {at_one}")
+        if not keep_strength:
+            done = direction.metadata["provenance"]["calibrated"][-1]
+            words = f"{done['factor']:g} times as far, {done['progress']:.0%} of what strength 1 should do"
+            tqdm.write(f"{direction.name}: {words}")
+        at_one = direction.metadata["side_effects"]["+1.0"]
+        tqdm.write(f"{direction.name}: range {direction.range}, at 1.0: {at_one}")
 
 
 @main.command()
@@ -179,12 +202,27 @@ def calibrate(
 )  # fmt: skip
 @click.option(
     "--sizes", type=Rates(), default="800,2600,6000", show_default=True,
-    help="Measure the directions that have a goal on files of these bytes as well, at strength 1 on previews.",
+    help="Measure on files of these bytes, on previews.",
 )  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), help="Only the first photos.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only these directions; may be repeated.")
-@click.option("--publish", is_flag=True, help="Renew EVALUATION.md and what it shows in this package, too.")
-@click.option("--out", type=_folder, required=True, help="Folder for the page and the contact sheets.")
+@click.option(
+    "--previews", is_flag=True,
+    help="Only what needs no whole picture: what edits change where, and published directions beside.",
+)  # fmt: skip
+@click.option(
+    "--seen", type=InputFolder(),
+    help="Folder of aligned photos that the directions were calibrated on, to be reported apart.",
+)  # fmt: skip
+@click.option(
+    "--before", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="report.json of an earlier evaluation, to stand beside this one.",
+)  # fmt: skip
+@click.option(
+    "--publish", is_flag=True,
+    help="Renew EVALUATION.md and what it shows in this package, and the side effects in the directions' files, too.",
+)  # fmt: skip
+@click.option("--out", type=OutputFolder(), required=True, help="Folder for the page and the contact sheets.")
 @_cache
 @_workers
 def evaluate(
@@ -195,6 +233,9 @@ def evaluate(
     sizes: tuple[int, ...],
     limit: int | None,
     only: tuple[str, ...],
+    previews: bool,
+    seen: Path | None,
+    before: Path | None,
     publish: bool,
     out: Path,
     cache: Path | None,
@@ -202,12 +243,15 @@ def evaluate(
 ) -> None:
     """Measure every direction, and published ones beside it, on photos that are coded and decoded.
 
+    What edits change, where, and how much of the person stays, is measured at five strengths, of all directions at the
+    first of the sizes, and of those that have a goal at the others; scores on whole pictures at four strengths.
+
     An interrupted run goes on where it stopped. Contact sheets show the photos: keep them out of the repository.
     """
     from tqdm import tqdm
 
-    from directions import page
-    from directions.evaluate import GOALS, Photo, Plan, measure, summarise, summarise_size
+    from directions import edit_report, page
+    from directions.evaluate import GOALS, Photo, Plan, measure, summarise, summarise_beside, summarise_size
     from directions.photos import image_files
 
     paths = image_files(photos)[:limit]
@@ -222,19 +266,102 @@ def evaluate(
         found = tqdm(measure(plan, paths, workers), f"{plan.max_bytes} bytes", len(paths), unit="photo", smoothing=0)
         return sorted(found, key=lambda photo: photo.name)
 
-    plan = Plan(names, references if compare else None, max_bytes, _cache_of(cache), photos.name)
-    results = results_of(plan)
-    report = summarise(plan, results)
-    measured = tuple(name for name in names if name in GOALS)
-    brief = [Plan(measured, None, size, plan.folder, photos.name, brief=True) for size in sizes if measured]
-    report["sizes"] = [summarise_size(each, results_of(each)) for each in brief]
     out.mkdir(parents=True, exist_ok=True)
-    page.write_sheets(results, names, out)
+    sections = _edit_sections(
+        photos, seen, names, sizes, _earlier(before), limit, publish, out, _cache_of(cache), workers
+    )
+    plan = Plan(names, references if compare else None, max_bytes, _cache_of(cache), photos.name, beside=previews)
+    if previews:
+        report = summarise_beside(plan, results_of(plan)) if any(map(plan.rivals, names)) else {}
+    else:
+        results = results_of(plan)
+        report = summarise(plan, results)
+        measured = tuple(name for name in names if name in GOALS)
+        brief = [Plan(measured, None, size, plan.folder, photos.name, brief=True) for size in sizes if measured]
+        report["sizes"] = [summarise_size(each, results_of(each)) for each in brief]
+        page.write_sheets(results, names, out)
+    report["edits"] = sections
     page.write(report, out)
     if publish:
         page.write(report, Path(__file__).parent)
-    for target in report["targets"]:
-        click.echo(page.in_words(target))
+    for section in sections:
+        say(f"{section['title']}:")
+        for goal in section["goals"]:
+            say(f"  {edit_report.in_words(goal)}")
+    for target in report.get("targets", ()):
+        say(page.in_words(target))
+
+
+def _edit_sections(
+    photos: Path,
+    seen: Path | None,
+    names: tuple[str, ...],
+    sizes: tuple[int, ...],
+    past: dict[str, dict],
+    limit: int | None,
+    publish: bool,
+    out: Path,
+    cache: Path,
+    workers: int,
+) -> list[dict]:
+    """What edits do: to photos in files of every size, and to those that calibration saw in files of the first."""
+    from directions import edit_report, page
+    from directions.evaluate import GOALS
+    from directions.photos import image_files
+
+    sections = []
+    for folder, size in [(photos, size) for size in sizes] + [(seen, size) for size in sizes[:1] if seen]:
+        title = f"{'Photos that calibration saw' if folder == seen else 'Held-out photos'}, {size:,} bytes"
+        chosen = names if size == sizes[0] else tuple(name for name in names if name in GOALS)
+        if not chosen:
+            continue
+        found = _edited(image_files(folder)[:limit], chosen, size, cache, workers)
+        if (folder, size) == (photos, sizes[0]):
+            page.write_edit_sheets(found, names, out)
+            if publish:
+                _publish_side_effects(found, names, f"{photos.name}, decoded from {size} bytes")
+        sections.append({"title": title, "before": past.get(title), **edit_report.summarise(found)})
+    return sections
+
+
+def _edited(photos: list[Path], names: tuple[str, ...], size: int, cache: Path, workers: int) -> EditResults:
+    """What edits do to photos in files of one size."""
+    from tqdm import tqdm
+
+    from directions.edit_results import EditResults
+    from directions.edit_trials import Trials, all_edits, measure
+
+    trials = Trials(all_edits(names), size, cache)
+    found = tqdm(measure(trials, photos, workers), f"{size} bytes", len(photos), unit="photo", smoothing=0)
+    return EditResults(trials.edits, sorted(found, key=lambda photo: photo.name))
+
+
+def _publish_side_effects(results: EditResults, names: tuple[str, ...], photos: str) -> None:
+    """Into the files of the shipped directions."""
+    from directions.edit_report import side_effects
+
+    words = (
+        f"previews of {len(results.photos)} photos of {photos}; mean change at each strength in each score's own unit"
+    )
+    for name in names:
+        direction = directions.load(name)
+        told = {"side_effects": side_effects(results, name), "measured_on": words}
+        library.write(library.DATA, replace(direction, metadata={**direction.metadata, **told}))
+
+
+def _earlier(report: Path | None) -> dict[str, dict]:
+    """What an earlier report says of edits, by the title of its section.
+
+    Raises:
+        DirectionError: it is no report.
+    """
+    if report is None:
+        return {}
+    try:
+        told = json.loads(report.read_text(encoding="utf-8"))
+        return {one["title"]: {"goals": one["goals"]} for one in told["edits"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DirectionError(f"{report.name} is not the report.json of an evaluation of edits.") from error
 
 
 def _files(photos: Path | None) -> tuple[Path, ...]:
@@ -260,3 +387,10 @@ def _fill(count: int, seed: int, cache: Path, workers: int) -> SampleStore:
         for _ in fill(store, count, workers):
             bar.update(BATCH)
     return store
+
+
+def run() -> None:
+    """Entry point: errors that a user can act on are one line on stderr, and exit code 2."""
+    from hsc.cli.main import run_group
+
+    run_group(main)

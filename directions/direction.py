@@ -30,7 +30,9 @@ class Direction:
         range: lowest and highest strength of a slider; pictures start to break beyond.
         id: 1 ... 255, stands for the direction in files; ``None`` for a foreign one, which files cannot store.
         label: for people.
-        metadata: how it was learned and what it was measured to do.
+        metadata: how it was learned and what it was measured to do; where it acts, and how strength maps to what moves,
+            see :mod:`directions.response`.
+        tints: ``(K, 512)`` float32, read-only: colours that it paints, as changes of the features at 64x64.
 
     Raises:
         DirectionError: something of this does not hold.
@@ -43,6 +45,7 @@ class Direction:
     id: int | None = None
     label: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    tints: np.ndarray = field(default_factory=lambda: np.zeros((0, LATENT), np.float32), repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[a-z0-9_]{1,40}", self.name):
@@ -64,9 +67,12 @@ class Direction:
             raise DirectionError(f"Direction '{self.name}' moves layers that it does not name.")
         if not array.any():
             raise DirectionError(f"Direction '{self.name}' is zero.")
-        array = array.copy()
-        array.flags.writeable = False
-        object.__setattr__(self, "array", array)
+        tints = np.asarray(self.tints)
+        if tints.ndim != 2 or tints.shape[1] != LATENT or tints.dtype != np.float32 or not np.isfinite(tints).all():
+            raise DirectionError(f"The tints of direction '{self.name}' must be finite float32 rows of 512.")
+        for key, values in (("array", array.copy()), ("tints", tints.copy())):
+            values.flags.writeable = False
+            object.__setattr__(self, key, values)
         object.__setattr__(self, "label", self.label or self.name.replace("_", " ").capitalize())
 
 

@@ -12,12 +12,13 @@ from PIL import Image
 
 from directions.attributes import SCALES
 from directions.scorers import COLUMNS
-from hsc.model import DETAIL_LEVEL
+from hsc.networks.hsc_networks import DETAIL_LEVEL
 
 if TYPE_CHECKING:
     from directions.scorers import ScorerPanel
-    from hsc.codec import Codec, Semantics
-    from hsc.identity import IdentityNetwork
+    from hsc.codec import Codec
+    from hsc.metrics.identity import IdentityNetwork
+    from hsc.semantics import Semantics
 
 SIDE = 256
 """Side in pixels of the pictures that are scored; no scorer sees more."""
@@ -97,9 +98,16 @@ class Bench:
 
         ``carry`` is that of :meth:`hsc.codec.Codec.move`.
         """
-        faces = np.arange(len(self)) if faces is None else faces
         offset = torch.from_numpy(np.asarray(shift, np.float32))
-        pictures = [self._render(self._codec.move(self._semantics[face], offset, carry)) for face in faces]
+        return self._try(lambda semantics: self._codec.move(semantics, offset, carry), faces)
+
+    def try_edit(self, strengths: Mapping[str, float], faces: np.ndarray | None = None) -> Effect:
+        """Edit some faces, given by index, as :meth:`hsc.codec.Codec.edit` does; all of them by default."""
+        return self._try(lambda semantics: self._codec.edit(semantics, strengths), faces)
+
+    def _try(self, edit: Callable[[Semantics], Semantics], faces: np.ndarray | None) -> Effect:
+        faces = np.arange(len(self)) if faces is None else faces
+        pictures = [self._render(edit(self._semantics[face])) for face in faces.tolist()]
         after, embeddings = self._measure(pictures)
         return Effect(self.before[faces], after, (self._embeddings[faces] * embeddings).sum(1), pictures)
 

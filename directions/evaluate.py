@@ -13,7 +13,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,18 +23,18 @@ from PIL import Image
 
 import directions
 from directions.attributes import ATTRIBUTES
-from directions.effects import SIDE, Bench, preview, side_effect
+from directions.effects import SIDE, Bench, Effect, preview, side_effect
 from directions.parallel import each
 from directions.photos import coded, digest_of
 from directions.samples import SCORING
 from directions.scorers import COLUMNS, GLASSES
-from hsc import feature_edit
-from hsc.baselines.own import fingerprint
+from hsc.baselines.hsc_codec import fingerprint
+from hsc.editing import feature_edit
 
 if TYPE_CHECKING:
     from directions.scorers import ScorerPanel
     from hsc.codec import Codec
-    from hsc.identity import IdentityNetwork
+    from hsc.metrics.identity import IdentityNetwork
 
 STRENGTHS = (-1.0, -0.5, 0.5, 1.0)
 LOWER = (0.25, 0.5, 0.75)
@@ -44,7 +44,9 @@ LENGTHS = (2.0, 4.0, 8.0, 14.0)
 # Published directions of StyleGAN2-FFHQ for the same attributes, and the sign that raises our score.
 REFERENCES = {
     "smile": {
-        "paper_Smiling.npy": 1, "stylegan2_wplus_smile.npy": -1, "stylegan2_wplus_emotion_happy.npy": 1,
+        "paper_Smiling.npy": 1,
+        "stylegan2_wplus_smile.npy": -1,
+        "stylegan2_wplus_emotion_happy.npy": 1,
         "e4e_smile.pt": 1,
     },
     "eyeglasses": {"paper_Eyeglasses.npy": 1, "stylegan2_wplus_glasses.npy": -1},
@@ -89,6 +91,7 @@ class Plan:
         folder: cache of coded photos and of results.
         set_name: what the photos are called.
         brief: only strength 1.0 on previews, with our rule and with the plain sum.
+        beside: only what stands beside published directions, on previews.
     """
 
     names: tuple[str, ...]
@@ -97,6 +100,7 @@ class Plan:
     folder: Path
     set_name: str = ""
     brief: bool = False
+    beside: bool = False
 
     def rivals(self, name: str) -> list[str]:
         """Files of the references for a direction that are there."""
@@ -109,6 +113,12 @@ class Plan:
         """All shifts, in the order of results."""
         if self.brief:
             return [Trial(name, 1.0, False, plain) for name in self.names for plain in (False, True)]
+        if self.beside:
+            names = [name for name in self.names if self.rivals(name)]
+            trials = [Trial(name, strength, False) for name in names for strength in (*LOWER, 1.0)]
+            return trials + [
+                Trial(file, size, False) for name in names for file in self.rivals(name) for size in LENGTHS
+            ]
         trials = [Trial(name, strength, True) for name in self.names for strength in STRENGTHS]
         for name in self.names:
             trials += [Trial(name, 1.0, False), Trial(name, 1.0, False, plain=True)]
@@ -161,22 +171,26 @@ def measure(plan: Plan, photos: Sequence[Path], workers: int = 1) -> Iterator[Ph
 def _measure(plan: Plan, path: Path) -> Photo:
     codec, panel, identity, render_preview, version = _instruments()
     trials = plan.trials
-    rule = Path(feature_edit.__file__).read_bytes()
+    rule = b"".join(path.read_bytes() for path in sorted(Path(feature_edit.__file__).parent.glob("*.py")))
     digest = hashlib.sha256(version.encode() + rule + repr((plan.max_bytes, SCORING, COLUMNS, trials)).encode())
     shifts = [plan.shift(trial) for trial in trials]
-    for shift in shifts:
+    for trial, shift in zip(trials, shifts):
         digest.update(shift.tobytes())
+        if trial.name in ATTRIBUTES:
+            told = directions.load(trial.name).metadata
+            digest.update(repr([told.get(key) for key in ("place", "response", "paints", "drags")]).encode())
     kept = plan.folder / f"results-{digest.hexdigest()[:12]}" / f"{digest_of(path)}.npz"
     if kept.is_file():
         return _load(kept, path.name)
     data = coded(codec, path, plan.max_bytes, plan.folder / f"coded-{version}-{plan.max_bytes}")
     semantics = [codec.parse(data)]
     quick = Bench(codec, semantics, panel, identity, render_preview)
-    whole = quick if plan.brief else Bench(codec, semantics, panel, identity, lambda one: codec.render(one, SIDE))
-    effects = [
-        (whole if trial.whole else quick).try_shift(shift, carry=feature_edit.plain_sum if trial.plain else None)
-        for trial, shift in zip(trials, shifts)
-    ]
+    whole = (
+        quick
+        if plan.brief or plan.beside
+        else Bench(codec, semantics, panel, identity, lambda one: codec.render(one, SIDE))
+    )
+    effects = [_effect(whole if trial.whole else quick, trial, shift) for trial, shift in zip(trials, shifts)]
     with Image.open(path) as image:
         pictures = [image.convert("RGB"), whole.pictures[0]]
     pictures += [effect.pictures[0] for trial, effect in zip(trials, effects) if trial.whole]
@@ -193,14 +207,21 @@ def _measure(plan: Plan, path: Path) -> Photo:
     return photo
 
 
+def _effect(bench: Bench, trial: Trial, shift: np.ndarray) -> Effect:
+    """Shipped directions at their places, published ones everywhere, and the plain sum where it is asked for."""
+    if trial.plain:
+        return bench.try_shift(shift, carry=feature_edit.plain_sum)
+    return bench.try_edit({trial.name: trial.amount}) if trial.name in ATTRIBUTES else bench.try_shift(shift)
+
+
 @functools.lru_cache(maxsize=1)
 def _instruments() -> tuple[Codec, ScorerPanel, IdentityNetwork, object, str]:
     """Made once in each process."""
     from directions.scorers import ScorerPanel
     from hsc.codec import Codec
-    from hsc.identity import IdentityNetwork
+    from hsc.metrics.identity import IdentityNetwork
 
-    codec = Codec.load()
+    codec = Codec.load(device="cpu")
     return codec, ScorerPanel(), IdentityNetwork.load(), preview(codec), fingerprint(codec)
 
 
@@ -243,13 +264,7 @@ def summarise(plan: Plan, photos: Sequence[Photo]) -> dict[str, object]:
     """
     results = _Results(plan, photos)
     required = {name: {f"{s:+.1f}": results.row(Trial(name, s, True)) for s in STRENGTHS} for name in plan.names}
-    comparison = {name: _compare(plan, results, name) for name in plan.names if plan.rivals(name)}
-    lower = {}
-    for name, rows in comparison.items():
-        theirs = [row for file, row in rows.items() if file != "ours"]
-        most = max(row[ATTRIBUTES[name].column] for row in theirs)
-        if most > 0 and not any(row["reached"] for row in theirs):
-            lower[name] = _compare(plan, results, name, most)
+    comparison, lower = _comparisons(plan, results)
     return {
         "set": plan.set_name,
         "photos": len(photos),
@@ -260,6 +275,24 @@ def summarise(plan: Plan, photos: Sequence[Photo]) -> dict[str, object]:
         "lower": lower,
         "targets": _targets(plan, results, comparison, lower),
     }
+
+
+def summarise_beside(plan: Plan, photos: Sequence[Photo]) -> dict[str, object]:
+    """What published directions do at equal change of the target score, beside ours, from a plan that is no more."""
+    comparison, lower = _comparisons(plan, _Results(plan, photos))
+    return {"photos": len(photos), "comparison": comparison, "lower": lower}
+
+
+def _comparisons(plan: Plan, results: _Results) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Published directions beside ours at 1.0, and where none does as much, at the most that one of them does."""
+    comparison = {name: _compare(plan, results, name) for name in plan.names if plan.rivals(name)}
+    lower = {}
+    for name, rows in comparison.items():
+        theirs = [row for file, row in rows.items() if file != "ours"]
+        most = max(row[ATTRIBUTES[name].column] for row in theirs)
+        if most > 0 and not any(row["reached"] for row in theirs):
+            lower[name] = _compare(plan, results, name, most)
+    return comparison, lower
 
 
 def summarise_size(plan: Plan, photos: Sequence[Photo]) -> dict[str, object]:
@@ -349,56 +382,84 @@ def _at_change(
     return {"length": amounts[best], "reached": False, **curve[best]}
 
 
+@dataclass
+class _Targets:
+    """What was asked for, what came out, and whether that is enough.
+
+    Attributes:
+        found: rows of the report.
+    """
+
+    plan: Plan
+    results: _Results
+    found: list[dict[str, object]] = field(default_factory=list)
+
+    def add(
+        self, name: str, what: str, goal: float, value: float, at_least: bool = True, of: int | None = None
+    ) -> None:
+        """One target of a direction, measured on ``of`` photos, by default on all."""
+        met = value >= goal if at_least else value <= goal
+        self.found.append({
+            "direction": name, "what": what, "goal": goal, "at_least": at_least, "value": round(value, 3),
+            "met": bool(met), "of": len(self.results._identity) if of is None else of,
+        })  # fmt: skip
+
+    def add_share(self, name: str, strength: float, what: str, goal: float, chosen, reached) -> None:
+        """How many of the chosen faces an edit brings where they should be."""
+        if name not in self.plan.names:
+            return
+        before, after = self.results.column(Trial(name, strength, True), ATTRIBUTES[name].column)
+        of = chosen(before)
+        if of.any():
+            self.add(name, what, goal, float(reached(before, after)[of].mean()), of=int(of.sum()))
+
+    def add_reached(self) -> None:
+        """Whether an edit does what its name says."""
+        what = "share of serious faces (smile below 0.3) that reach 0.6 at +1"
+        self.add_share("smile", 1.0, what, 0.9, *GOALS["smile"])
+        what = "share of smiling faces (0.6 or more) that fall below 0.3 at -1"
+        self.add_share("smile", -1.0, what, 0.7, lambda before: before >= 0.6, lambda before, after: after < 0.3)
+        what = "share of faces without eyeglasses that have them at +1"
+        self.add_share("eyeglasses", 1.0, what, 0.85, *GOALS["eyeglasses"])
+        what = "share of faces whose makeup measure rises at +1"
+        self.add_share("makeup", 1.0, what, 0.95, *GOALS["makeup"])
+
+    def add_kept(self) -> None:
+        """Whether it leaves the rest alone."""
+        for name, goal in (("smile", 0.65), ("eyeglasses", 0.5), ("makeup", 0.6)):
+            if name in self.plan.names:
+                row = self.results.row(Trial(name, 1.0, True))
+                self.add(name, "mean identity cosine at +1", goal, row["identity"])
+        for name in self.plan.names:
+            row = self.results.row(Trial(name, 1.0, True))
+            for column, goal, unit in (("age", 4.0, "years"), ("yaw", 3.0, "degrees")):
+                if column != ATTRIBUTES[name].column:
+                    self.add(name, f"mean change of {column} at +1, {unit}", goal, abs(row[column]), at_least=False)
+
+    def add_rivals(self, comparison: dict[str, dict], lower: dict[str, dict]) -> None:
+        """Whether it does so better than published directions."""
+        for name in comparison:
+            rows, where = comparison[name], "at equal change"
+            if name in lower:
+                rows, where = lower[name], "at the most that a reference changes"
+            rivals = [row for file, row in rows.items() if file != "ours" and row["reached"]]
+            if rivals and rows["ours"]["reached"]:
+                best = max(row["identity"] for row in rivals)
+                self.add(name, f"identity {where}, best reference", best, rows["ours"]["identity"])
+                least = min(row["side_effect"] for row in rivals)
+                value = rows["ours"]["side_effect"]
+                self.add(name, f"side effect {where}, best reference", least, value, at_least=False)
+        paper = comparison.get("eyeglasses", {}).get("paper_Eyeglasses.npy")
+        if paper and not paper["reached"]:
+            what = "change, over twice the most that the paper's direction does"
+            self.add("eyeglasses", what, 2 * paper["eyeglasses"], comparison["eyeglasses"]["ours"]["eyeglasses"])
+
+
 def _targets(
     plan: Plan, results: _Results, comparison: dict[str, dict], lower: dict[str, dict]
 ) -> list[dict[str, object]]:
-    """What was asked for, what came out, and whether that is enough."""
-    targets: list[dict[str, object]] = []
-
-    def add(name: str, what: str, goal: float, value: float, at_least: bool, of: int) -> None:
-        met = value >= goal if at_least else value <= goal
-        targets.append({
-            "direction": name, "what": what, "goal": goal, "at_least": at_least, "value": round(value, 3),
-            "met": bool(met), "of": of,
-        })  # fmt: skip
-
-    def share(name: str, strength: float, what: str, goal: float, chosen, reached) -> None:
-        before, after = results.column(Trial(name, strength, True), ATTRIBUTES[name].column)
-        of = chosen(before)
-        if of.any():
-            add(name, what, goal, float(reached(before, after)[of].mean()), True, int(of.sum()))
-
-    if "smile" in plan.names:
-        share("smile", 1.0, "share of serious faces (smile below 0.3) that reach 0.6 at +1", 0.9, *GOALS["smile"])
-        share("smile", -1.0, "share of smiling faces (0.6 or more) that fall below 0.3 at -1", 0.7,
-              lambda b: b >= 0.6, lambda b, a: a < 0.3)  # fmt: skip
-    if "eyeglasses" in plan.names:
-        share("eyeglasses", 1.0, "share of faces without eyeglasses that have them at +1", 0.85, *GOALS["eyeglasses"])
-    if "makeup" in plan.names:
-        share("makeup", 1.0, "share of faces whose makeup measure rises at +1", 0.95, *GOALS["makeup"])
-    everyone = len(results._identity)
-    for name, goal in (("smile", 0.65), ("eyeglasses", 0.5), ("makeup", 0.6)):
-        if name in plan.names:
-            row = results.row(Trial(name, 1.0, True))
-            add(name, "mean identity cosine at +1", goal, row["identity"], True, everyone)
-    for name in plan.names:
-        row = results.row(Trial(name, 1.0, True))
-        for column, goal, unit in (("age", 4.0, "years"), ("yaw", 3.0, "degrees")):
-            if column != ATTRIBUTES[name].column:
-                what = f"mean change of {column} at +1, {unit}"
-                add(name, what, goal, abs(row[column]), False, everyone)
-    for name in comparison:
-        rows, where = comparison[name], "at equal change"
-        if name in lower:
-            rows, where = lower[name], "at the most that a reference changes"
-        rivals = [row for file, row in rows.items() if file != "ours" and row["reached"]]
-        if rivals and rows["ours"]["reached"]:
-            best = max(row["identity"] for row in rivals)
-            add(name, f"identity {where}, best reference", best, rows["ours"]["identity"], True, everyone)
-            least = min(row["side_effect"] for row in rivals)
-            add(name, f"side effect {where}, best reference", least, rows["ours"]["side_effect"], False, everyone)
-    paper = comparison.get("eyeglasses", {}).get("paper_Eyeglasses.npy")
-    if paper and not paper["reached"]:
-        add("eyeglasses", "change, over twice the most that the paper's direction does", 2 * paper["eyeglasses"],
-            comparison["eyeglasses"]["ours"]["eyeglasses"], True, everyone)  # fmt: skip
-    return targets
+    targets = _Targets(plan, results)
+    targets.add_reached()
+    targets.add_kept()
+    targets.add_rivals(comparison, lower)
+    return targets.found

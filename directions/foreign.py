@@ -17,8 +17,13 @@ from hsc.errors import DirectionError
 
 MAX_BYTES = 1_000_000
 """Larger files are refused."""
+MAX_SHIFT = 100.0
+"""Length by which strength 1 may move one style code. A face's own codes lie 6 to 12 from the mean, the longest
+direction here moves one by 9; from a few thousand on the generator's numbers overflow."""
 # StyleGAN2 at 1024 x 1024 has 18 codes; the first 16 are this generator's.
 _STYLEGAN2_LAYERS = 18
+_SLICE = " torch.save writes all of the tensor that a slice is part of: save direction.clone() instead."
+"""What explains most files of PyTorch's that are too large."""
 _SHAPES = "(1, 512), (16, 512), (18, 512), (1, 18, 512) or (1, 9216)"
 
 
@@ -55,8 +60,15 @@ def load_foreign(
     array = _read_npy(payload) if payload.startswith(b"\x93NUMPY") else _read_pt(payload)
     if not np.isfinite(array).all():
         raise DirectionError("The direction holds values that are not finite.")
+    moved = _per_layer(array).astype(np.float64) * scale
+    longest = np.sqrt(np.square(moved[kept]).sum(1)).max()
+    if not longest <= MAX_SHIFT:
+        raise DirectionError(
+            f"With a scale of {scale:g} the direction moves a style code by {longest:.2g}; {MAX_SHIFT:g} is the most, "
+            "and a face lies about 10 from the mean: give a smaller scale."
+        )
     chosen = np.zeros((LAYERS, LATENT), np.float32)
-    chosen[kept] = (_per_layer(array) * scale)[kept]
+    chosen[kept] = moved[kept]
     origin = {"provenance": "foreign", "shape": list(array.shape), "scale": scale}
     return Direction(name, chosen, tuple(kept), span, metadata=origin)
 
@@ -75,7 +87,8 @@ def _bytes(source: str | Path | bytes) -> bytes:
             reason = getattr(error, "strerror", None) or error
             raise DirectionError(f"The direction cannot be read: {reason}.") from error
     if len(source) > MAX_BYTES:
-        raise DirectionError("The file is larger than 1 MB: no direction is.")
+        of_torch = source.startswith((b"PK", b"\x80"))
+        raise DirectionError(f"The file is larger than 1 MB: no direction is.{_SLICE if of_torch else ''}")
     return source
 
 
@@ -102,8 +115,10 @@ def _read_pt(payload: bytes) -> np.ndarray:
         try:
             with zipfile.ZipFile(io.BytesIO(payload)) as archive:
                 if sum(entry.file_size for entry in archive.infolist()) > 4 * MAX_BYTES:
-                    raise DirectionError("The file unpacks to more than 4 MB: no direction does.")
-        except (zipfile.BadZipFile, ValueError) as error:
+                    raise DirectionError(f"The file unpacks to more than 4 MB: no direction does.{_SLICE}")
+        except DirectionError:
+            raise
+        except Exception as error:  # damaged entries can fail in zipfile's parser in many ways
             raise DirectionError("The file is neither a .npy nor a .pt file.") from error
     try:
         with warnings.catch_warnings():

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+import directions
 from directions.attributes import ATTRIBUTES, SCALES, Attribute
-from directions.direction import Direction
+from directions.direction import LATENT, Direction
 from directions.effects import Bench, Effect, preview, side_effect, spread
 from directions.fit import Boundary, fit_boundary, orthogonalise
 from directions.parallel import each
 from directions.photos import coded
 from directions.samples import Samples, SampleStore
 from directions.scorers import COLUMNS, SCORES
-from hsc.baselines.own import fingerprint
+from hsc.baselines.hsc_codec import fingerprint
+from hsc.errors import DirectionError
 
 if TYPE_CHECKING:
     from hsc.codec import Codec
@@ -88,6 +90,24 @@ def progress_of(attribute: Attribute, effect: Effect) -> float:
     return float((effect.after[chosen, column] >= attribute.target).mean() / _REACHED)
 
 
+def candidate(attribute: Attribute, shift: np.ndarray) -> Direction:
+    """A shift ``(16, 512)`` as the direction that it would be: at its attribute's place, in its manner."""
+    metadata: dict[str, object] = {} if attribute.manner is None else attribute.manner.metadata()
+    tints = tints_of(attribute.name, len(attribute.manner.paints) if attribute.manner else 0)
+    if not len(tints):
+        metadata.pop("paints", None)
+    layers = tuple(np.flatnonzero(shift.any(1)).tolist())
+    return Direction(
+        attribute.name, shift.astype(np.float32), layers, (-1.5, 1.5), attribute.id, attribute.label, metadata, tints
+    )
+
+
+def tints_of(name: str, count: int) -> np.ndarray:
+    """The tints of the shipped direction of a name ``(count, 512)``; none if it has another number of them."""
+    shipped = [directions.load(name).tints] if name in directions.names() else []
+    return next((tints for tints in shipped if len(tints) == count), np.zeros((0, LATENT), np.float32))
+
+
 def reach(
     bench: Bench, shift: np.ndarray, attribute: Attribute, faces: np.ndarray, lengths: Sequence[float]
 ) -> tuple[float, Effect]:
@@ -104,7 +124,7 @@ def reach(
     """
     low, tries = 0.0, []
     for high in lengths:
-        effect = bench.try_shift(shift * high, faces)
+        effect = bench.try_edit({candidate(attribute, shift * high): 1.0}, faces)
         done = progress_of(attribute, effect)
         if done >= 1:
             break
@@ -114,7 +134,7 @@ def reach(
         return max(tries, key=lambda tried: tried[0])[1:]
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        tried = bench.try_shift(shift * middle, faces)
+        tried = bench.try_edit({candidate(attribute, shift * middle): 1.0}, faces)
         if progress_of(attribute, tried) >= 1:
             high, effect = middle, tried
         else:
@@ -174,7 +194,7 @@ def refine(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Benc
     scales = np.array([SCALES[name] for name in columns])
 
     def changes(shift: np.ndarray) -> np.ndarray:
-        effect = bench.try_shift(shift, faces)
+        effect = bench.try_edit({candidate(attribute, shift): 1.0}, faces)
         return np.array([effect.change(name).mean() for name in columns]) / scales
 
     correctors = []
@@ -219,9 +239,9 @@ def sound_range(attribute: Attribute, effects: Mapping[float, Effect]) -> tuple[
     return (ends[0], ends[1]), breaks
 
 
-def measure(attribute: Attribute, shift: np.ndarray, bench: Bench) -> tuple[tuple[float, float], dict[str, object]]:
-    """Range of a finished shift, and what is measured of it for its metadata."""
-    effects = {strength: bench.try_shift(shift * strength) for strength in STRENGTHS}
+def measure(attribute: Attribute, direction: Direction, bench: Bench) -> tuple[tuple[float, float], dict[str, object]]:
+    """Range of a finished direction, and what is measured of it for its metadata."""
+    effects = {strength: bench.try_edit({direction: strength}) for strength in STRENGTHS}
     limits, breaks = sound_range(attribute, effects)
     table = {
         f"{strength:+.1f}": {
@@ -231,6 +251,7 @@ def measure(attribute: Attribute, shift: np.ndarray, bench: Bench) -> tuple[tupl
         for strength, effect in effects.items()
     }
     return limits, {
+        **direction.metadata,
         "breaks": breaks or f"not between {STRENGTHS[0]} and {STRENGTHS[-1]}",
         "side_effects": table,
         "measured_on": bench.source + "; mean change at each strength in each score's own unit",
@@ -239,7 +260,8 @@ def measure(attribute: Attribute, shift: np.ndarray, bench: Bench) -> tuple[tupl
 
 def finish(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Bench) -> Direction:
     """Measure a finished plan and make a :class:`Direction` of it."""
-    limits, measured = measure(attribute, plan.shift, bench)
+    made = candidate(attribute, plan.shift)
+    limits, measured = measure(attribute, made, bench)
     metadata = {
         "samples": {"rendered": len(boundaries.samples), "positives": plan.boundary.positives,
                     "negatives": plan.boundary.negatives},
@@ -262,6 +284,7 @@ def finish(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Benc
         attribute.id,
         attribute.label,
         metadata,
+        made.tints,
     )
 
 
@@ -271,7 +294,10 @@ def calibrate(direction: Direction, bench: Bench) -> Direction:
     What is learned from the generator stays: the boundary, the layers and the correction.
     """
     attribute = ATTRIBUTES[direction.name]
-    length, effect = reach(bench, direction.array, attribute, np.arange(len(bench)), _FACTORS)
+    if attribute.manner is not None and not attribute.manner.shifts:  # the same in any file
+        length, effect = 1.0, bench.try_edit({candidate(attribute, direction.array): 1.0})
+    else:
+        length, effect = reach(bench, direction.array, attribute, np.arange(len(bench)), _FACTORS)
     provenance = dict(direction.metadata["provenance"])
     done = {"factor": round(length, 4), "progress": round(progress_of(attribute, effect), 3), "on": bench.source}
     provenance["calibrated"] = [*provenance.get("calibrated", []), done]
@@ -279,9 +305,20 @@ def calibrate(direction: Direction, bench: Bench) -> Direction:
     so_far = math.prod(each["factor"] for each in provenance["calibrated"])
     attribute = replace(attribute, limits=tuple(limit / so_far for limit in attribute.limits))
     shift = (direction.array * length).astype(np.float32)
-    limits, measured = measure(attribute, shift, bench)
+    limits, measured = measure(attribute, candidate(attribute, shift), bench)
     metadata = {**direction.metadata, **measured, "provenance": provenance}
     return replace(direction, array=shift, range=limits, metadata=metadata)
+
+
+def remeasure(direction: Direction, bench: Bench) -> Direction:
+    """A shipped direction whose array stays, with its place and response as its attribute's manner says, measured."""
+    attribute = ATTRIBUTES[direction.name]
+    if attribute.manner is None:
+        raise DirectionError(f"Nothing says where '{direction.name}' acts.")
+    told = {key: value for key, value in direction.metadata.items() if key not in ("paints", "drags")}
+    renewed = replace(direction, metadata={**told, **attribute.manner.metadata()})
+    limits, measured = measure(attribute, renewed, bench)
+    return replace(renewed, range=limits, metadata=measured)
 
 
 def learn(name: str, boundaries: Boundaries, bench: Bench, say: Callable[[str], object] = lambda _: None) -> Direction:
@@ -332,14 +369,19 @@ def learn_all(material: Material, names: Sequence[str], workers: int = 1) -> Ite
     yield from each(partial(_learn, material), names, workers)
 
 
-def calibrate_all(material: Material, directions: Sequence[Direction], workers: int = 1) -> Iterator[Direction]:
+def calibrate_all(
+    material: Material, shipped: Sequence[Direction], workers: int = 1, keep_strength: bool = False
+) -> Iterator[Direction]:
     """:func:`calibrate` directions, on the photos of ``material`` or, without, on generated faces.
+
+    Args:
+        keep_strength: :func:`remeasure` them instead.
 
     Raises:
         WeightsError: scorers or the codec are missing.
     """
     _code_all(material, workers)
-    yield from each(partial(_calibrate, material), directions, workers)
+    yield from each(partial(_calibrate, material, keep_strength), shipped, workers)
 
 
 def _code_all(material: Material, workers: int) -> None:
@@ -354,8 +396,8 @@ def _learn(material: Material, name: str) -> tuple[Direction, str]:
     return direction, "\n".join(lines)
 
 
-def _calibrate(material: Material, direction: Direction) -> Direction:
-    return calibrate(direction, _bench_of(material))
+def _calibrate(material: Material, keep_strength: bool, direction: Direction) -> Direction:
+    return (remeasure if keep_strength else calibrate)(direction, _bench_of(material))
 
 
 @functools.lru_cache(maxsize=1)
@@ -382,12 +424,12 @@ def _codec() -> Codec:
     """Made once in each process."""
     from hsc.codec import Codec
 
-    return Codec.load()
+    return Codec.load(device="cpu")
 
 
 def bench_of_random_faces(codec: Codec, seed: int, count: int = 24) -> Bench:
     """Faces of the generator, a little truncated, coded and decoded as photos are."""
-    from hsc.images import to_pil
+    from hsc.imaging.images import to_pil
 
     random = np.random.default_rng((seed, 0xFACE))
     z = torch.from_numpy(random.standard_normal((4096 + count, 512), dtype=np.float32))
@@ -403,7 +445,7 @@ def bench_of_random_faces(codec: Codec, seed: int, count: int = 24) -> Bench:
 
 def _bench(codec: Codec, files: Sequence[bytes], kind: str) -> Bench:
     from directions.scorers import ScorerPanel
-    from hsc.identity import IdentityNetwork
+    from hsc.metrics.identity import IdentityNetwork
 
     semantics = [codec.parse(data) for data in files]
     source = f"{len(files)} {kind} decoded from {_BYTES} bytes"

@@ -1,26 +1,32 @@
-"""The shipped directions: ``data/<name>.npy``, ``(16, 512)`` float32, and ``data/<name>.json`` beside it."""
+"""The shipped directions: ``data/<name>.npy``, ``(16, 512)`` float32, and ``data/<name>.json`` beside it.
+
+Those that paint have their tints in ``data/<name>.paint.npy``, ``(K, 512)`` float32.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import io
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from directions.direction import GENERATOR, Direction
+from directions import response
+from directions.direction import GENERATOR, LATENT, Direction
 from hsc.errors import DirectionError
+from hsc.runtime import atomic
 
 DATA = Path(__file__).resolve().parent / "data"
 """Folder of the shipped directions."""
 # What every <name>.json says, first what a direction's metadata tell. The file format knows directions by id, so an
 # id is never given a second time.
 _TOLD = ("breaks", "samples", "scorer", "svm_accuracy", "side_effects", "provenance")
+_PAINT = ".paint.npy"
 _REQUIRED = ("id", "label", "generator", "layers", "range", *_TOLD, "sha256")
 
 
@@ -77,17 +83,30 @@ def read(folder: Path, name: str) -> Direction:
     for key, kind in (("id", int), ("svm_accuracy", float), ("samples", dict), ("side_effects", dict)):
         if not isinstance(metadata[key], kind):
             raise DirectionError(f"Direction '{name}': '{key}' in its JSON file is of the wrong kind.")
-    try:
-        array = np.load(io.BytesIO(payload), allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DirectionError(f"Direction '{name}' cannot be read: {error}.") from error
+    array, tints = _array(name, payload), np.zeros((0, LATENT), np.float32)
+    if metadata.get("paints"):
+        try:
+            paint = (folder / f"{name}{_PAINT}").read_bytes()
+        except OSError as error:
+            raise DirectionError(f"Direction '{name}' cannot be read: {error}.") from error
+        if metadata.get("paint_sha256") != hashlib.sha256(paint).hexdigest():
+            raise DirectionError(f"Direction '{name}': the tints are not those that its JSON file describes.")
+        tints = _array(name, paint)
+    response.check(name, metadata, len(tints))
     return Direction(
-        name, array, metadata["layers"], metadata["range"], metadata["id"], str(metadata["label"]), metadata
+        name, array, metadata["layers"], metadata["range"], metadata["id"], str(metadata["label"]), metadata, tints
     )
 
 
+def _array(name: str, payload: bytes) -> np.ndarray:
+    try:
+        return np.load(io.BytesIO(payload), allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DirectionError(f"Direction '{name}' cannot be read: {error}.") from error
+
+
 def write(folder: Path, direction: Direction) -> None:
-    """Write a direction's two files; ``metadata`` gets what the other attributes say.
+    """Write a direction's files; ``metadata`` gets what the other attributes say.
 
     Raises:
         DirectionError: the direction has no id, or another one has it, or its metadata are not complete.
@@ -104,7 +123,8 @@ def write(folder: Path, direction: Direction) -> None:
             raise DirectionError(f"Another direction has the id {direction.id}.")
     buffer = io.BytesIO()
     np.save(buffer, direction.array)
-    payload = buffer.getvalue()
+    payload, paint = buffer.getvalue(), io.BytesIO()
+    np.save(paint, direction.tints)
     metadata: dict[str, Any] = {
         **direction.metadata,
         "id": direction.id,
@@ -114,13 +134,16 @@ def write(folder: Path, direction: Direction) -> None:
         "range": list(direction.range),
         "sha256": hashlib.sha256(payload).hexdigest(),
     }
+    if len(direction.tints):
+        metadata["paint_sha256"] = hashlib.sha256(paint.getvalue()).hexdigest()
     ordered = {key: metadata.pop(key) for key in _REQUIRED if key in metadata}
     text = json.dumps({**ordered, **metadata}, indent=1, ensure_ascii=False, allow_nan=False)
     files = {f"{direction.name}.npy": payload, f"{direction.name}.json": f"{text}\n".encode()}
-    for name, content in files.items():
-        (folder / f"{name}.part").write_bytes(content)
-    for name in files:
-        os.replace(folder / f"{name}.part", folder / name)
+    if len(direction.tints):
+        files[f"{direction.name}{_PAINT}"] = paint.getvalue()
+    with contextlib.ExitStack() as stack:  # all are whole before one takes its name
+        for name, content in files.items():
+            stack.enter_context(atomic.replacing(folder / name)).write_bytes(content)
     _all.cache_clear()
 
 

@@ -9,9 +9,15 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from directions import edit_report
 from directions.attributes import ATTRIBUTES, SCALES
+from directions.edit_results import EditResults
 from directions.evaluate import STRENGTHS, Photo
+from hsc.imaging import images
+from hsc.runtime import atomic
 
+NOTE = "Synthetic: faces restored and edited by HSC."
+"""What contact sheets say of themselves."""
 _WHY = "## Why some are missed"
 _CELL = 64
 _SCALES = {**SCALES, "roll": 6.0}
@@ -23,22 +29,38 @@ def write(report: dict, folder: Path) -> None:
     The section "Why some are missed" of an earlier page stays.
 
     Args:
-        report: of :func:`directions.evaluate.summarise`.
+        report: of :func:`directions.evaluate.summarise`, or no more than its ``comparison`` and ``lower``; and
+            ``edits``, a list of what :func:`directions.edit_report.summarise` says of each set of photos, with a title.
     """
     file, figures = folder / "EVALUATION.md", folder / "evaluation"
     figures.mkdir(parents=True, exist_ok=True)
-    (figures / "side_effects.svg").write_text(matrix(report), encoding="utf-8")
-    (figures / "report.json").write_text(json.dumps(_rounded(report), indent=1) + "\n", encoding="utf-8")
+    if "directions" in report:
+        atomic.write_text(figures / "side_effects.svg", matrix(report))
+    atomic.write_text(figures / "report.json", json.dumps(_rounded(report), indent=1) + "\n")
     notes = notes_of(file.read_text(encoding="utf-8")) if file.is_file() else ""
-    file.write_text(page(report, notes), encoding="utf-8")
+    atomic.write_text(file, page(report, notes))
 
 
 def page(report: dict, notes: str = "") -> str:
     """The evaluation in Markdown; ``notes`` is the section that people write, see :func:`notes_of`."""
-    targets = report["targets"]
-    met = sum(target["met"] for target in targets)
     return "\n".join([
         "# Editing directions on real photos",
+        "",
+        *(line for one in report.get("edits", ()) for line in edit_report.page(one["title"], one, one.get("before"))),
+        *(_whole_pictures(report, notes) if "directions" in report else [notes]),
+        *(_sizes(report["sizes"]) if report.get("sizes") else []),
+        *(_comparison(report) if report.get("comparison") else []),
+        "Repeat it: `python -m directions evaluate --out FOLDER`; the folder gets contact sheets as well. All figures: "
+        "[report.json](evaluation/report.json).",
+        "",
+    ])  # fmt: skip
+
+
+def _whole_pictures(report: dict, notes: str) -> list[str]:
+    targets = report["targets"]
+    met = sum(target["met"] for target in targets)
+    return [
+        "## On whole pictures",
         "",
         f"{report['photos']} photos of the set `{report['set']}` (FFHQ-aligned faces), coded "
         f"with {report['mean_bytes']:.0f} bytes on average, decoded, and edited as `codec.edit` does. Changes are "
@@ -65,12 +87,7 @@ def page(report: dict, notes: str = "") -> str:
         *_effects(report["directions"]),
         "",
         *_rule(report["rule"]),
-        *(_sizes(report["sizes"]) if report.get("sizes") else []),
-        *(_comparison(report["comparison"], report["lower"]) if report["comparison"] else []),
-        "Repeat it: `python -m directions evaluate --out FOLDER`; the folder gets contact sheets as well. All figures: "
-        "[report.json](evaluation/report.json).",
-        "",
-    ])  # fmt: skip
+    ]
 
 
 def notes_of(previous: str) -> str:
@@ -130,17 +147,21 @@ def _rule(rule: dict[str, dict]) -> list[str]:
     lines = [
         "## How F follows",
         "",
-        "HSC moves the coded feature by what the generator's moves, F' = F^ + G_s(S') - G_s(S^). Ours scales that "
-        "movement as F^ is and lets the residual give way where it acts (`hsc/feature_edit.py`). Both at strength "
-        "1.0, on previews: a change that the plain sum does not make is hidden under the photo's own residual.",
+        "HSC moves the coded feature by what the generator's moves, F' = F^ + G_s(S') - G_s(S^). Ours does so at the "
+        "place of the edit, scales that movement as F^ is, lets the residual give way there, and drags or paints "
+        "what needs no movement (`hsc/editing/EDITS.md`). "
+        "Both at strength 1.0, on previews: a change that the plain sum does not make is hidden under the photo's own "
+        "residual.",
         "",
         "| direction | change, plain sum | ours | identity, plain sum | ours | side effect, plain sum | ours |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, rows in rule.items():
-        cells = [f"{rows[kind][column]:{form}}" for column, form in
-                 ((ATTRIBUTES[name].column, "+.2f"), ("identity", ".2f"), ("side_effect", ".2f"))
-                 for kind in ("plain", "ours")]
+        cells = [
+            f"{rows[kind][column]:{form}}"
+            for column, form in ((ATTRIBUTES[name].column, "+.2f"), ("identity", ".2f"), ("side_effect", ".2f"))
+            for kind in ("plain", "ours")
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
@@ -168,14 +189,15 @@ def _sizes(sizes: list[dict]) -> list[str]:
     return [*lines, ""]
 
 
-def _comparison(comparison: dict[str, dict], lower: dict[str, dict]) -> list[str]:
+def _comparison(report: dict) -> list[str]:
+    comparison, lower = report["comparison"], report["lower"]
     lines = [
         "## Beside published directions",
         "",
-        "Each published direction of StyleGAN2-FFHQ goes through the same edit path, at the length (norm of its "
-        "longest row) that changes the target score as much as ours does at 1.0; where none of the lengths tried is "
-        "enough, at the one that does most. Side effect: root mean square of the mean changes of all scores that "
-        "should stay, in noticeable units.",
+        f"On {report['photos']} photos. Each published direction of StyleGAN2-FFHQ goes through the same edit path, at "
+        "the length (norm of its longest row) that changes the target score as much as ours does at 1.0; where none of "
+        "the lengths tried is enough, at the one that does most. Side effect: root mean square of the mean changes of "
+        "all scores that should stay, in noticeable units.",
         "",
         *_rows(comparison),
     ]
@@ -246,9 +268,10 @@ def write_sheets(photos: Sequence[Photo], names: Sequence[str], folder: Path) ->
     for index, name in enumerate(names):
         own = range(2 + index * size, 2 + (index + 1) * size)
         titles = ["photo", "decoded", *[f"{name} {strength:+g}" for strength in STRENGTHS]]
-        _sheet(photos, [0, 1, *own], titles).save(folder / f"{name}.jpg", quality=90)
+        images.save(_sheet(photos, [0, 1, *own], titles), folder / f"{name}.jpg", NOTE, quality=90)
     columns = [0, 1, *[2 + index * size + full for index in range(len(names))]]
-    _sheet(photos, columns, ["photo", "decoded", *names]).save(folder / "overview.jpg", quality=90)
+    overview = _sheet(photos, columns, ["photo", "decoded", *names])
+    images.save(overview, folder / "overview.jpg", NOTE, quality=90)
 
 
 def _sheet(photos: Sequence[Photo], columns: Sequence[int], titles: Sequence[str]) -> Image.Image:
@@ -260,3 +283,12 @@ def _sheet(photos: Sequence[Photo], columns: Sequence[int], titles: Sequence[str
         for y, photo in enumerate(photos):
             sheet.paste(Image.open(io.BytesIO(photo.pictures[column])), (x * side, 16 + y * side))
     return sheet
+
+
+def write_edit_sheets(results: EditResults, names: Sequence[str], folder: Path) -> None:
+    """One sheet a direction, ``<name>-strengths.jpg``: up to 16 faces at every strength; and ``together.jpg``."""
+    for name in names:
+        images.save(edit_report.sheet(results, name), folder / f"{name}-strengths.jpg", NOTE, quality=90)
+    together = edit_report.sheet_together(results)
+    if together is not None:
+        images.save(together, folder / "together.jpg", NOTE, quality=90)

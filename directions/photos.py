@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
-from hsc.errors import DirectionError
+from hsc.errors import DirectionError, ImageError
+from hsc.imaging import images
+from hsc.runtime import atomic
+from hsc.runtime.names import shown
 
 if TYPE_CHECKING:
     from hsc.codec import Codec
@@ -21,10 +21,10 @@ def image_files(folder: Path) -> list[Path]:
     Raises:
         DirectionError: there are none.
     """
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
-    if not paths:
-        raise DirectionError(f"There are no pictures in {folder}.")
-    return paths
+    try:
+        return images.pictures_in(folder)
+    except ImageError as error:
+        raise DirectionError(str(error)) from error
 
 
 def digest_of(photo: Path) -> str:
@@ -36,7 +36,7 @@ def coded(codec: Codec, photo: Path, max_bytes: int, cache: Path) -> bytes:
     """A photo (aligned face) as ``.hsc``, from the cache if it is there.
 
     Args:
-        cache: folder for this codec and this size, see :func:`hsc.baselines.own.fingerprint`.
+        cache: folder for this codec and this size, see :func:`hsc.baselines.hsc_codec.fingerprint`.
 
     Raises:
         DirectionError: it cannot be read, or is not square.
@@ -45,13 +45,9 @@ def coded(codec: Codec, photo: Path, max_bytes: int, cache: Path) -> bytes:
     if path.is_file():
         return path.read_bytes()
     try:
-        with Image.open(photo) as image:
-            face = image.convert("RGB")
-        data = codec.encode(face, max_bytes=max_bytes)
-    except (OSError, ValueError) as error:
-        raise DirectionError(f"{photo.name} is not a picture of an aligned face.") from error
+        data = codec.encode(images.open_image(photo), max_bytes=max_bytes)
+    except (ImageError, ValueError) as error:
+        raise DirectionError(f"{shown(photo.name)} is not a picture of an aligned face.") from error
     cache.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    atomic.write_bytes(path, data, durable=False)
     return data

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from hsc.generator import CHANNELS, LATENT, LAYERS, Generator
-from hsc.preview import PreviewHead
+from hsc.generator.preview_head import PreviewHead
 
 
 class _Preview(nn.Module):
@@ -33,7 +33,7 @@ class PreviewRenderer:
     def __init__(
         self, generator: Generator, head: PreviewHead, level: int = 0, batch: int = 1, threads: int = 1
     ) -> None:
-        import openvino
+        from hsc.inference.openvino_runtime import ov as openvino
 
         shapes = [[batch, LAYERS, LATENT]]
         if level:

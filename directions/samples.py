@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 BATCH = 100
 """Samples in one file."""
-SCORING = 2
+SCORING = 3
 """Part of every cache's name: raise it when a scorer or the preview changes."""
 
 
@@ -145,7 +145,7 @@ def _instruments() -> tuple[Generator, PreviewRenderer, ScorerPanel]:
     from directions.render import PreviewRenderer
     from directions.scorers import ScorerPanel
     from hsc.generator import Generator
-    from hsc.preview import PreviewHead
+    from hsc.generator.preview_head import PreviewHead
 
     generator = Generator.load()
     return generator, PreviewRenderer(generator, PreviewHead.load(), batch=4), ScorerPanel()

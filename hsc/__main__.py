@@ -1,3 +1,3 @@
-from hsc.cli import run
+from hsc.cli.main import run
 
 run()

@@ -11,11 +11,17 @@ import torch
 from PIL import Image
 
 import hsc
-from hsc import alignment, bitstream, entropy, images, soft
-from hsc.codec import DETAILED_MODEL_ID, _highest, _symbols
+from hsc import bitstream
+from hsc.coding import differentiable
+from hsc.encoder.latents import analyse
+from hsc.encoder.quantisation import quantise, to_symbols
+from hsc.encoder.rate_control import highest_quality
 from hsc.errors import BitstreamError, HSCError
 from hsc.generator import sample_codes
-from hsc.model import FIRST_LEVEL
+from hsc.imaging import alignment, images
+from hsc.model_ids import DETAILED_MODEL_ID
+from hsc.networks import entropy_tables
+from hsc.networks.hsc_networks import FIRST_LEVEL
 
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
@@ -64,7 +70,7 @@ def test_entropy_parameters_do_not_depend_on_the_batch(codec, name):
     """Context networks on 8 copies of the golden symbols give what they give on one."""
     data, symbols = golden(name)
     networks = codec.networks
-    quality = entropy.quality_value(bitstream.BitstreamReader(data).quality)
+    quality = entropy_tables.quality_value(bitstream.BitstreamReader(data).quality)
     step = networks.scn.step(quality)
     results = []
     for batch in (1, 8):
@@ -83,7 +89,7 @@ def entropy_grid(values: torch.Tensor) -> torch.Tensor:
 
 def test_decoder_finds_the_symbols_of_the_encoder(codec, face):
     semantics = codec.parse(codec.encode(face, quality=160, refine=0))
-    coded = codec._quantise(codec.latents(*codec.invert(face)), semantics.quality)
+    coded = quantise(codec.encoder_context, analyse(codec.networks, *codec.invert(face)), semantics.quality)
     assert len(semantics.symbols) == len(coded.symbols) == 13
     for found, expected in zip(semantics.symbols, coded.symbols):
         assert np.array_equal(found, expected)
@@ -104,7 +110,7 @@ def test_few_bytes_hold_what_fits(codec, face, size):
     data = codec.encode(face, max_bytes=size, refine=0)
     assert len(data) <= size
     assert codec.parse(data).complete
-    bits = codec._quantise(codec.latents(*codec.invert(face)), 0).bits
+    bits = quantise(codec.encoder_context, analyse(codec.networks, *codec.invert(face)), 0).bits
     most = max(layers for layers in range(len(bits) + 1) if bitstream.file_bytes(bits[:layers]) <= size or not layers)
     assert len(codec.parse(data).layers) == most
 
@@ -115,10 +121,12 @@ def test_training_sees_what_the_decoder_has(codec, face, quality):
 
     At 175 too, the last quality whose S is quantised as at 160.
     """
-    latents = codec.latents(*codec.invert(face))
+    latents = analyse(codec.networks, *codec.invert(face))
     real = codec.parse(codec.encode(face, quality=quality, refine=0))
-    q = torch.tensor([[quality / entropy.QUALITIES]])
-    coded = soft.quantise(codec.networks, codec.generator.prefix, latents.semantics, latents.features, q)
+    q = torch.tensor([[quality / entropy_tables.QUALITIES]])
+    coded = differentiable.simulate_coding(
+        codec.networks, codec.generator.synthesize_features, latents.semantics, latents.feature_encoders, q
+    )
     torch.testing.assert_close(coded.codes, real.codes, atol=0.02, rtol=0)
     distance = (coded.features[0] - real.features[0]).square().mean()
     assert distance < 0.03 * real.features[0].square().mean()
@@ -128,10 +136,10 @@ def test_training_sees_what_the_decoder_has(codec, face, quality):
 def test_an_edit_keeps_nothing_of_a_face_that_is_gone(codec, data):
     semantics = codec.parse(data)
     codec.edit(semantics, {"smile": 0.5})
-    assert codec._last_bases[1]
+    assert codec._editor._last_bases[1]
     del semantics
     gc.collect()
-    assert not codec._last_bases[1]
+    assert not codec._editor._last_bases[1]
 
 
 def test_more_bytes_restore_the_face_better(codec):
@@ -168,13 +176,13 @@ def test_no_bytes_give_the_mean_face(codec):
     semantics = codec.parse(b"")
     mean = codec.networks.scn.mean.expand(1, 16, -1)
     assert torch.equal(semantics.codes, mean)
-    assert torch.equal(semantics.features[0], codec.generator.prefix(mean, FIRST_LEVEL))
+    same(semantics.features[0], codec.generator.synthesize_features(mean, FIRST_LEVEL))
 
 
 def test_semantics_alone_give_the_generators_own_features(codec, data):
     end = codec.parse(data).layers[0].end
     semantics = codec.parse(data[:end])
-    assert torch.equal(semantics.features[0], codec.generator.prefix(semantics.codes, FIRST_LEVEL))
+    same(semantics.features[0], codec.generator.synthesize_features(semantics.codes, FIRST_LEVEL))
 
 
 def test_a_second_level_decodes_from_any_prefix(codec, face):
@@ -182,16 +190,21 @@ def test_a_second_level_decodes_from_any_prefix(codec, face):
     whole = codec.parse(data)
     assert [layer.name for layer in whole.layers] == ["S", *(f"F{i}" for i in range(1, 13))]
     assert [feature.shape[-1] for feature in whole.features] == [16, 32]
-    sent = codec._quantise(codec.latents(*codec.invert(face)), whole.quality)
+    sent = quantise(codec.encoder_context, analyse(codec.networks, *codec.invert(face)), whole.quality)
     assert all(np.array_equal(found, expected) for found, expected in zip(whole.symbols, sent.symbols))
-    part = codec.parse(data[:whole.layers[8].end])
+    part = codec.parse(data[: whole.layers[8].end])
     assert len(part.layers) == 9
     assert torch.equal(part.features[0], whole.features[0])
-    after = codec.generator.prefix(part.codes, FIRST_LEVEL + 1, part.features[0], FIRST_LEVEL)
-    assert torch.equal(part.features[1], after)
+    after = codec.generator.synthesize_features(part.codes, FIRST_LEVEL + 1, part.features[0], FIRST_LEVEL)
+    same(part.features[1], after)
     assert codec.render(whole, 256).size == (256, 256)
-    more = codec.parse(data[:whole.layers[9].end])
-    assert not torch.equal(more.features[1], after)
+    more = codec.parse(data[: whole.layers[9].end])
+    assert float((more.features[1] - after).abs().max()) > 0.1
+
+
+def same(found: torch.Tensor, expected: torch.Tensor) -> None:
+    """Two engines agree, as rounding lets them."""
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-4)
 
 
 def test_every_flipped_byte_is_an_error(codec, data):
@@ -204,35 +217,40 @@ def test_every_flipped_byte_is_an_error(codec, data):
 
 def test_foreign_files_are_refused(codec, data):
     other = bitstream.BitstreamWriter(DETAILED_MODEL_ID + 1, 0).finish()
-    for bad, words in ((b"GIF89a" + bytes(20), "not an HSC file"),
-                       (other, f"needs model {DETAILED_MODEL_ID + 1}, which is not known"),
-                       ((GOLDEN / "older.hsc").read_bytes(), "needs model 3, which release 0.3 has"),
-                       (data + b"x", "longer|says")):
+    for bad, words in (
+        (b"GIF89a" + bytes(20), "not an HSC file"),
+        (other, f"needs model {DETAILED_MODEL_ID + 1}, which is not known"),
+        ((GOLDEN / "older.hsc").read_bytes(), "needs model 3, which release 0.3 has"),
+        (data + b"x", "longer|says"),
+    ):
         with pytest.raises(BitstreamError, match=words):
             codec.parse(bad)
 
 
-@pytest.mark.parametrize("sizes,max_bytes,expected", [
-    (lambda q: 400 * 2 ** (q / 64), 800, 63),
-    (lambda q: 400 * 2 ** (q / 20), 800, 19),
-    (lambda q: 400 * 2 ** (q / 300), 600, 174),
-    (lambda q: 500 if q < 96 else 900, 800, 95),
-    (lambda q: 500, 800, 255),
-    (lambda q: 500, 499, None),
-    (lambda q: 400 * 2 ** (q / 64), 399, None),
-])
+@pytest.mark.parametrize(
+    "sizes,max_bytes,expected",
+    [
+        (lambda q: 400 * 2 ** (q / 64), 800, 63),
+        (lambda q: 400 * 2 ** (q / 20), 800, 19),
+        (lambda q: 400 * 2 ** (q / 300), 600, 174),
+        (lambda q: 500 if q < 96 else 900, 800, 95),
+        (lambda q: 500, 800, 255),
+        (lambda q: 500, 499, None),
+        (lambda q: 400 * 2 ** (q / 64), 399, None),
+    ],
+)
 @pytest.mark.parametrize("guess", [0, 64, 255])
 def test_search_finds_the_highest_quality_that_fits(sizes, max_bytes, expected, guess):
     tried = []
-    found = _highest(lambda q: tried.append(q) or sizes(q), max_bytes, 0.98, guess)
+    found = highest_quality(lambda q: tried.append(q) or sizes(q), max_bytes, 0.98, 64, guess)
     assert found == expected or sizes(found) >= 0.98 * max_bytes and sizes(found) <= max_bytes
     assert len(set(tried)) <= 12 and all(0 <= q < 256 for q in tried)
 
 
 def test_huge_and_infinite_latents_never_reach_the_coder():
     with pytest.raises(HSCError, match="not finite"):
-        _symbols(torch.tensor([float("nan")]))
-    assert _symbols(torch.tensor([1e12, -1e12])).tolist() == [2**15, -(2**15)]
+        to_symbols(torch.tensor([float("nan")]))
+    assert to_symbols(torch.tensor([1e12, -1e12])).tolist() == [2**15, -(2**15)]
 
 
 def test_pictures_have_the_size_that_was_asked_for(codec, data):
@@ -247,12 +265,16 @@ def test_pictures_have_the_size_that_was_asked_for(codec, data):
         codec.render(semantics, 300)
 
 
-def test_the_renderer_has_the_threads_that_torch_has(codec, monkeypatch):
+def test_the_engine_has_the_threads_that_torch_has(codec, monkeypatch):
     """A benchmark's processes have one each; a renderer that takes all cores would slow the others down."""
-    asked = []
-    monkeypatch.setattr("hsc.openvino_renderer.OpenVINORenderer", lambda *_, **options: asked.append(options))
-    assert hsc.Codec(codec.generator, codec.networks, codec.tables, codec.preview)._suffix
-    assert asked == [{"threads": torch.get_num_threads()}]
+    monkeypatch.delenv("HSC_THREADS", raising=False)  # which both would follow
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            assert hsc.Codec.load().engine.threads == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_semantics_are_compared_as_objects(codec, data):
@@ -301,10 +323,17 @@ def test_stored_edits_are_applied_and_can_be_removed(codec, data):
 
 
 @pytest.mark.slow
-def test_real_faces_come_back(codec, shared):
+def test_faces_come_back(codec, face_paths):
     """A restoration resembles its own original more than it resembles other people."""
-    
-    paths = sorted((shared / "data" / "eval512").glob("*.png"))[:3]
+    check_faces_come_back(codec, face_paths[:3])
+
+
+@pytest.mark.slow
+def test_real_faces_come_back(codec, shared):
+    check_faces_come_back(codec, sorted((shared / "data" / "eval512").glob("*.png"))[:3])
+
+
+def check_faces_come_back(codec, paths):
     originals = [Image.open(path).convert("RGB") for path in paths]
     small = torch.cat([images.to_tensor(picture, 64) for picture in originals])
     for index, picture in enumerate(originals):

@@ -1,261 +1,455 @@
-"""The first step: choose a face, spend bytes, receive them."""
+"""The first step: choose a face, spend bytes, receive them.
+
+Every choice of a face or of a size is a turn, see :mod:`app.turns`: its handler shows the aligned crop at once, then
+the first picture, then better ones, and ends as soon as a newer turn begins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
+from PIL import Image
 
 import directions
-from app import cards, editing, plots
-from app.events.common import clicked, designed, refuse
-from app.events.edit import EditEvents
+from app import cards, editing, rivals
+from app.background import Step, Stopped
+from app.events.common import Handlers, refuse, said, user_errors, wait_for
+from app.kept import Kept
+from app.lanes import CROWD, LATER, SOON
 from app.session import Picture, Session
-from app.studio import SMALLEST_FILE
+from app.studio import SMALLEST_FILE, shown
+from app.turns import Turn
+from app.view import face
 from hsc import bitstream
-from hsc.codec import REFINE, THOROUGH
+from hsc.encoder.presets import DEFAULT, THOROUGH
 from hsc.errors import HSCError
 
+_VISIBLE = 0.02
+"""Share of LPIPS below which nobody sees that a picture got better."""
 
-class CompressEvents(EditEvents):
-    """Handlers of the first step; a new face starts the Edit step anew."""
 
-    @designed
-    def start(self, request: gr.Request, max_bytes: float, progress: gr.Progress = gr.Progress()) -> dict:
-        """A page was opened: show the first example, so that there is something to play with."""
+class CompressEvents(Handlers):
+    """Handlers of the first step."""
+
+    def after_error(self, request: gr.Request) -> dict:
+        """Nothing is being done any more; the place for a photo shows the one that is worked on."""
+        return self.view.rested() | {self.ui.photo: self._photo(self.session(request))}
+
+    # ------------------------------------------------------------------ choosing
+
+    @user_errors
+    def start(self, request: gr.Request, max_bytes: float, kept: Kept) -> Iterator[dict]:
+        """A page was opened: bring back what its browser kept, or show an example, so that there is something to play
+        with."""
+        session = self.session(request)
+        with session.turns.take() as turn:
+            if kept.max_bytes is not None:
+                max_bytes = kept.max_bytes
+                yield {self.ui.bytes: max_bytes}
+            try:
+                yield from self._bring_back(session, turn, kept, max_bytes)
+            except HSCError as error:  # of another version, damaged, or no face any more
+                refuse(error)
+                yield from self._example(session, turn, 0, max_bytes)
+
+    def _bring_back(self, session: Session, turn: Turn, kept: Kept, max_bytes: float) -> Iterator[dict]:
+        """What a page's address and its browser's storage say."""
+        strengths = {name: value for name, value in kept.strengths.items() if name in self.ui.sliders}
+        directions.combine(strengths)
+        data = kept.data
+        if kept.photo is not None:
+            own = session.folder.copy(kept.photo, "photo")
+            kept.photo.unlink(missing_ok=True)
+            try:
+                picture, foreign = self.studio.open(own, kept.face)
+                if foreign is None:
+                    yield from self._show(session, turn, picture, max_bytes, data, strengths, restored=True)
+                    yield {self.ui.photo: self._photo(session)}
+                    return
+            except HSCError:
+                if data is None:
+                    raise
+            finally:
+                self._drop_unused(session, own)
+        if kept.example:
+            index = self.studio.example_index(kept.example)
+            yield from self._example(session, turn, index, max_bytes, data, strengths)
+        elif data is not None:
+            picture = Picture("face.hsc", description="the face in this address")
+            yield from self._show(session, turn, picture, max_bytes, data)
+        else:
+            yield from self._example(session, turn, 0, max_bytes, None, strengths)
+
+    def _example(
+        self,
+        session: Session,
+        turn: Turn,
+        index: int,
+        max_bytes: float,
+        data: bytes | None = None,
+        strengths: dict | None = None,
+    ) -> Iterator[dict]:
+        """A prepared face, with the ring around it."""
         if not self.studio.examples:
-            return gr.skip()
-        progress(0.3, "Compressing")
-        session = self._session(request)
-        with session.lock:
-            return self._show(session, self.studio.example(0), max_bytes) | {
-                self.ui.examples: cards.example_strip(self.studio.examples, 0)
-            }
+            return
+        yield {self.ui.examples: cards.example_strip(self.studio.examples, index), self.ui.photo: None}
+        picture = self.studio.example(index)
+        yield from self._show(session, turn, picture, max_bytes, data, strengths, restored=data is not None)
 
-    @designed
-    def open_upload(
-        self, request: gr.Request, path: str | None, max_bytes: float, progress: gr.Progress = gr.Progress()
-    ) -> dict:
-        """A photo or a bitstream was chosen, pasted, taken or dropped."""
-        if not path:
-            return gr.skip()
-        progress(0.1, "Looking for faces")
-        session, own = self._session(request), None
-        try:
-            own = session.folder.copy(Path(path), "photo")
-            picture, data = self.studio.open(own)
-            progress(0.4, "Compressing")
-            with session.lock:
-                view = self._show(session, picture, max_bytes, data)
-                return view | {self.ui.photo: self._photo(session)}
-        except HSCError as error:
-            refuse(error)
-            return {self.ui.photo: self._photo(session)}
-        finally:
-            # Not before the page had time to show it: from now on it shows our copy.
-            Path(path).unlink(missing_ok=True)
-            if session.picture is None or session.picture.upload != own:
-                session.folder.drop(own)
+    @user_errors
+    def open_upload(self, request: gr.Request, path: str | None, max_bytes: float) -> Iterator[dict]:
+        """A photo or a bitstream was chosen, pasted or taken."""
+        if path:
+            yield from self._open(request, Path(path), max_bytes)
 
-    @designed
-    def pick_example(
-        self, request: gr.Request, max_bytes: float, event: gr.EventData, progress: gr.Progress = gr.Progress()
-    ) -> dict:
+    @user_errors
+    def open_given(self, request: gr.Request, kept: Kept, max_bytes: float) -> Iterator[dict]:
+        """A photo or a bitstream was dropped or pasted somewhere on the page."""
+        if kept.photo is None:
+            raise HSCError("That file did not arrive; please try again.")
+        yield from self._open(request, kept.photo, max_bytes)
+
+    def _open(self, request: gr.Request, path: Path, max_bytes: float) -> Iterator[dict]:
+        session, own = self.session(request), None
+        with session.turns.take() as turn:
+            try:
+                if turn.over:
+                    return
+                own = session.folder.copy(path, "photo")
+                yield self.view.working("Looking for faces")
+                picture, data = self.studio.open(own)
+                yield {self.ui.examples: cards.example_strip(self.studio.examples)}
+                yield from self._show(session, turn, picture, max_bytes, data)
+                yield {self.ui.photo: self._photo(session)}
+            finally:
+                # Not before the page had time to show it: from now on it shows our copy.
+                path.unlink(missing_ok=True)
+                self._drop_unused(session, own)
+
+    @staticmethod
+    def _drop_unused(session: Session, own: Path | None) -> None:
+        if session.picture is None or session.picture.upload != own:
+            session.folder.drop(own)
+
+    @user_errors
+    def pick_example(self, request: gr.Request, index: float | None, max_bytes: float) -> Iterator[dict]:
         """An example was clicked."""
-        progress(0.3, "Compressing")
-        session = self._session(request)
-        with session.lock:
-            picture = self.studio.example(round(clicked(event)))
-            return self._show(session, picture, max_bytes) | {self.ui.photo: None}
+        if index is None:
+            return
+        session = self.session(request)
+        with session.turns.take() as turn:
+            if turn.over:
+                return
+            picture = self.studio.example(round(index))
+            yield {self.ui.photo: None}
+            yield from self._show(session, turn, picture, max_bytes)
 
-    @designed
-    def pick_face(
-        self, request: gr.Request, max_bytes: float, event: gr.EventData, progress: gr.Progress = gr.Progress()
-    ) -> dict:
+    @user_errors
+    def pick_face(self, request: gr.Request, index: float | None, max_bytes: float) -> Iterator[dict]:
         """Another face of the photo was clicked."""
-        progress(0.2, "Compressing")
-        session = self._session(request)
-        with session.lock:
-            picture = self.studio.pick_face(self._picture(session), round(clicked(event)))
-            return self._show(session, picture, max_bytes)
+        session = self.session(request)
+        if index is None or session.picture is None:
+            return
+        with session.turns.take() as turn:
+            if turn.over:
+                return
+            picture = self.studio.pick_face(session.picture, round(index))
+            yield from self._show(session, turn, picture, max_bytes)
 
-    @designed
-    def set_bytes(self, request: gr.Request, max_bytes: float, progress: gr.Progress = gr.Progress()) -> dict:
+    @user_errors
+    def set_bytes(self, request: gr.Request, max_bytes: float) -> Iterator[dict]:
         """The bytes slider was let go: compress again."""
-        session = self._session(request)
-        with session.lock:
-            picture = self._picture(session)
-            if picture.crop is None:
-                raise HSCError("This face came as a bitstream; its size cannot be changed without the photo.")
-            progress(0.2, "Compressing")
-            return self._show(session, picture, max_bytes)
+        session = self.session(request)
+        picture = session.picture
+        if picture is None:
+            face(session)
+        if picture.crop is None:
+            raise HSCError("This face came as a bitstream; its size cannot be changed without the photo.")
+        with session.turns.take() as turn:
+            yield from self._show(session, turn, picture, max_bytes)
 
-    @designed
-    def sharpen(self, request: gr.Request, max_bytes: float, progress: gr.Progress = gr.Progress()) -> dict:
-        """Spend seconds instead of bytes: encode again with many steps of refinement."""
-        session = self._session(request)
+    @user_errors
+    def stop(self, request: gr.Request) -> dict:
+        """Be content with the picture that is there."""
+        self.session(request).turns.stop()
+        return {self.ui.stop: gr.Button(visible=False)}
+
+    # ------------------------------------------------------------------ showing
+
+    def _show(
+        self,
+        session: Session,
+        turn: Turn,
+        picture: Picture,
+        max_bytes: float,
+        data: bytes | None = None,
+        strengths: dict | None = None,
+        restored: bool = False,
+    ) -> Iterator[dict]:
+        """A picture in all three steps: its crop, its first file, better ones.
+
+        Args:
+            data: its bitstream, where there is one already.
+            strengths: of edits to begin with; by default those that the visitor has set, or those in the file.
+            restored: whether the file comes back to the page that it is of, with the visitor's edits in it.
+        """
+        max_bytes = round(max_bytes)
+        if turn.over:
+            return
+        if data is not None:
+            edits = self.studio.codec.parse(data).edits
+            strengths = {**editing.stored(edits), **(strengths or {})}
+            data = bitstream.strip_edits(data) if edits else data
+        # All that may refuse the file or its edits comes first: the session keeps its face then.
+        directions.combine(strengths or {})
+        known = self.studio.known(session, picture, max_bytes) if data is None else data
         with session.lock:
-            picture, before = self._picture(session), session.data
+            self._take(session, picture, max_bytes, strengths)
+        if known is not None:
+            yield from self._final(session, turn, known, "" if data is not None else _unspent(known, max_bytes))
+        else:
+            with session.lock:
+                view = self.view.crop(session)
+            view[self.ui.file] = gr.DownloadButton("Download .hsc", interactive=False)  # its size is not known yet
+            yield view | self.view.working("Compressing", stop=False)
+            yield from self._compress(session, turn, picture, max_bytes)
+
+    @staticmethod
+    def _take(session: Session, picture: Picture, max_bytes: int, strengths: dict | None) -> None:
+        """The session works on a picture from now on; there is no file of it yet."""
+        if session.picture is not None and session.picture.upload != picture.upload:
+            session.folder.drop(session.picture.upload)
+        if session.picture is not picture:
+            session.left = None
+        other = session.picture is not picture
+        session.picture, session.ready, session.max_bytes = picture, False, max_bytes
+        if strengths is not None:
+            session.strengths = {name: value for name, value in strengths.items() if value}
+        session.beside.begin(picture.digest)
+        if other:
+            session.history.begin(session.strengths)
+
+    def _compress(self, session: Session, turn: Turn, picture: Picture, max_bytes: int) -> Iterator[dict]:
+        """Ever better files, in the place of the lane that has come."""
+        lane, best = self.studio.lanes.code, None
+        with lane.enter() as ticket:
+            for words in wait_for(ticket, "Compressing"):
+                if turn.over:
+                    return
+                if words:
+                    yield self.view.working(words)
+            try:
+                for event in self.studio.improve(session, picture, max_bytes, stopped=lambda: turn.stopped):
+                    if turn.over:
+                        return
+                    if isinstance(event, Step):
+                        text = f"Compressing, step {min(event.done + 1, event.total)} of {event.total}"
+                        yield self.view.working(text, event.done, event.total, stop=best is not None)
+                        continue
+                    begins, best = best is None, event.data
+                    if not event.final:
+                        view = self._first(session, best)
+                        yield view | self.view.working("Compressing", 0, 1, stop=True) if begins else view
+                    if turn.stopped:
+                        break
+            except Stopped:
+                if turn.over or best is None:
+                    return
+        yield from self._final(session, turn, best, _unspent(best, max_bytes))
+
+    def _first(self, session: Session, data: bytes) -> dict:
+        with self.studio.lanes.look.place(), session.lock:
+            self._have(session, data)
+            return self.view.first(session)
+
+    def _final(self, session: Session, turn: Turn, data: bytes, note: str) -> Iterator[dict]:
+        # What a page shows first goes before what others wait for: there is little to do for a prepared face.
+        prepared = session.picture is not None and bool(session.picture.example)
+        with self.studio.lanes.look.place(SOON if prepared else LATER), session.lock:
+            if turn.over:
+                return
+            self._have(session, data)
+            view, session.offered = self.view.whole(session, note), None
+        yield view
+        yield from self._rival(session, len(data))
+
+    @staticmethod
+    def _have(session: Session, data: bytes) -> None:
+        """The session's face has a file."""
+        if session.ready and session.data is data:
+            return  # the last of better ones, which is shown
+        session.data, session.ready = data, True
+        session.forget_bitstream()
+
+    # ------------------------------------------------------------------ sharpening
+
+    @user_errors
+    def sharpen(self, request: gr.Request, max_bytes: float) -> Iterator[dict]:
+        """Spend seconds instead of bytes: encode again with many steps of refinement, and say what that gained."""
+        session = self.session(request)
+        with session.lock:
+            face(session)
+            picture, before = session.picture, session.data
             nothing = not self.studio.whole(session).layers
         if picture.crop is None:
             raise HSCError("This face came as a bitstream; only a photo can be compressed with more care.")
         if nothing:
             raise HSCError("There is nothing to sharpen in so few bytes: move the bytes slider first.")
-        progress(0, "Looking closer")
+        lane, most = self.studio.lanes.work, round(max_bytes)
+
+        def gone() -> bool:
+            return session.data is not before or session.turns.closed
+
         # Not under the lock: the page stays usable meanwhile.
-        data = self.studio.encode(
-            session, picture, round(max_bytes), THOROUGH,
-            lambda done, total: progress((done, total), "Looking closer", unit="steps"),
-        )  # fmt: skip
-        with session.lock:
+        with lane.enter() as ticket:
+            for words in wait_for(ticket, "Sharpening"):
+                if gone():
+                    return
+                if words:
+                    yield {self.ui.progress: cards.progress(words)}
+            for event in self.studio.improve(session, picture, most, THOROUGH.steps, stopped=gone, first=False):
+                if isinstance(event, Step):
+                    text = f"Sharpening, step {min(event.done + 1, event.total)} of {event.total}"
+                    yield {self.ui.progress: cards.progress(text, event.done, event.total)}
+                else:
+                    data = event.data
+        yield self._sharpened(session, before, data)
+
+    def _sharpened(self, session: Session, before: bytes, data: bytes) -> dict:
+        """The sharpened file where it is better, and the picture before it to compare with."""
+        with self.studio.lanes.look.place(), session.lock:
             if session.data is not before:  # another face or another size was chosen meanwhile
                 return gr.skip()
-            note = f"Sharpened by {THOROUGH} steps instead of {REFINE}. Anybody can open the file as before."
-            kept = {name: strength for name, strength in session.strengths.items() if name in self.ui.sliders}
-            return self._show(session, picture, max_bytes, data, note, kept)
+            crop, blurred = session.picture.crop, self.view.restored(session, len(before))
+            pictures = _opened(blurred), self.studio.codec.render(self.studio.codec.parse(data))
+            old, new = (self.studio.difference(crop, picture) for picture in pictures)
+            if new >= old:
+                text = f"Sharpening gained nothing here (LPIPS {old:.3f} before, {new:.3f} after): the file stays."
+                return {self.ui.progress: cards.progress(text)}
+            self._have(session, data)
+            session.blurred, session.beside_blurred = blurred, False
+            gain = 1 - new / old
+            seen = "" if gain >= _VISIBLE else " That is hardly visible."
+            note = (
+                f"Sharpened by {THOROUGH.steps} steps instead of {DEFAULT.steps}: difference to the original (LPIPS) "
+                f"{old:.3f} before, {new:.3f} after, {100 * gain:.1f}% less, in {cards.amount(len(data))} "
+                f"({len(before):,} before).{seen}"
+            )
+            view, session.offered = self.view.whole(session, note), None
+            return view | {self.ui.compare_sharp: gr.Button("Compare with before", visible=True)}
 
-    @designed
+    @user_errors
+    def compare_sharpened(self, request: gr.Request) -> dict:
+        """The picture before it was sharpened on the left, or the original again."""
+        session = self.session(request)
+        with session.lock:
+            face(session)
+            if session.blurred is None or not session.blurred.exists():
+                raise HSCError("The picture before sharpening is gone; sharpen once more to compare.")
+            size = len(session.data)
+            with_before = not session.beside_blurred
+            session.beside_blurred = with_before
+            view = self.view.received(session, size)
+            if with_before:
+                description = session.picture.description
+                view[self.ui.stage] = (str(session.blurred), view[self.ui.stage][1])
+                view[self.ui.caption] = cards.caption("Before sharpening", "Sharpened", description, "stage", size)
+            label = "Compare with the original" if with_before else "Compare with before"
+            return view | {self.ui.compare_sharp: gr.Button(label)}
+
+    # ------------------------------------------------------------------ receiving
+
+    @user_errors
     def receive_preview(self, request: gr.Request, received: float) -> dict:
         """The received-bytes slider moves."""
-        session = self._session(request)
-        with session.lock:
-            if session.picture is None:
-                return gr.skip()  # said when the slider is let go
-            size = self._within(session, received)
-            layers, semantics = self.studio.prefix(session, size)
-            path = session.restored.get(layers) or session.previews.get(layers)
-            if path is None or not path.exists():
-                preview = self.studio.codec.render_preview(semantics)
-                path = session.folder.png(
-                    preview, "preview", f"Preview of a face restored by HSC from {size} bytes."
-                )
-                session.previews[layers] = path
-            return {
-                self.ui.stage: (str(self._left(session)), str(path)),
-                self.ui.caption: self._caption(session, size),
-                self.ui.numbers: self._numbers(session, size),
-                self.ui.bytemap: self._byte_map(session, size),
-            }
+        session = self.session(request)
+        if not session.ready:
+            return gr.skip()  # said when the slider is let go
+        with self.studio.lanes.look.place(SOON), session.lock:
+            return self.view.received_preview(session, self._within(session, received))
 
-    @designed
-    def receive(self, request: gr.Request, received: float) -> dict:
+    @user_errors
+    def receive(self, request: gr.Request, received: float) -> Iterator[dict]:
         """The received-bytes slider was let go."""
-        session = self._session(request)
-        with session.lock:
-            self._picture(session)
-            return self._received(session, self._within(session, received))
+        session = self.session(request)
+        if session.picture is not None and not session.ready:
+            return  # another face is on its way
+        face(session)
+        lane = self.studio.lanes.look
+        if len(lane) > CROWD:
+            yield self.receive_preview(request, received)
+        with lane.enter() as ticket:
+            yield from said(ticket, self.ui.progress, self.view.rested())
+            with session.lock:
+                size = self._within(session, received)
+                view = self.view.received(session, size)
+        yield view
+        yield from self._rival(session, size)
 
-    def _show(
-        self, session: Session, picture: Picture, max_bytes: float, data: bytes | None = None, note: str = "",
-        kept: Mapping[str, float] | None = None,
-    ) -> dict:
-        """A picture in all three steps: encode it, restore it, start editing.
-
-        Args:
-            data: its bitstream, where there is one already.
-            note: something to say of it.
-            kept: strengths to start editing with, instead of zero.
-        """
-        if data is None:
-            data, edits = self.studio.encode(session, picture, round(max_bytes)), []
-            if len(data) < 0.85 * max_bytes and len(data) > SMALLEST_FILE:
-                note = f"More bytes do not help: {cards.amount(len(data))} are this model’s best."
+    @user_errors
+    def pick_beside(self, request: gr.Request, key: str | None, received: float) -> Iterator[dict]:
+        """Another codec, or the original, is to stand on the left of the stage."""
+        session = self.session(request)
+        session.beside.key = key if key in rivals.OFFERED else ""
+        if not session.ready:
+            return
+        size = self._within(session, received)
+        if session.beside.knows(size):
+            with self.studio.lanes.look.place(), session.lock:
+                view = self.view.received(session, size)
+            yield view
         else:
-            edits = self.studio.codec.parse(data).edits
-            data = bitstream.strip_edits(data) if edits else data
-            if edits:
-                said = editing.described(editing.stored(edits))
-                note = f"This file holds edits ({said}). The next step shows them; here is the face without."
-        # All that may refuse the file or its edits comes first: the session keeps its face then.
-        strengths = {**editing.stored(edits), **(kept or {})}
-        directions.combine(strengths)
-        if session.picture is not None and session.picture.upload != picture.upload:
-            session.folder.drop(session.picture.upload)
-        if session.picture is not picture:
-            session.left = None
-        session.picture, session.data = picture, data
-        session.forget_bitstream()
-        session.file = session.folder.data(data, "face.hsc")
-        whole = self.studio.whole(session)
-        view = self._received(session, len(data)) | {
-            self.ui.received: {
-                "value": len(data),
-                "max": len(data),
-                "marks": [
-                    [layer.end, layer.name] for layer in whole.layers if layer.name in ("S", "F1", "F4", "F9")
-                ],
-            },
-            self.ui.notes: cards.notes([*picture.notes, note] if note else picture.notes),
-            self.ui.faces: picture.picker,
-            self.ui.sharpen: gr.Button(interactive=picture.crop is not None and bool(whole.layers)),
-            self.ui.file: gr.DownloadButton(
-                value=str(session.file),
-                label=f"Download .hsc, {cards.amount(len(data))}",
-                interactive=bool(data),
-            ),
-            self.ui.grid: cards.empty("Not compared yet", "Open this step and the codecs start to work."),
-            self.ui.table: "",
-            self.ui.plot: gr.Plot(value=None, visible=False),
-            self.ui.metric: gr.Radio(visible=False),
-            self.ui.strip: "",
-            self.ui.pasted: gr.Image(value=None, visible=False),
-            self.ui.video: gr.Video(value=None, visible=False),
-            self.ui.paste: gr.Button(visible=picture.alignment is not None),
-        }
-        for name, slider in self.ui.sliders.items():
-            view[slider] = self._reaching(name, strengths.get(name, 0.0))
-        view[self.ui.own_strength] = 0.0
-        view |= self._edited(session, strengths)
-        session.full_edit = self._key([*(strengths.get(name, 0.0) for name in self.ui.sliders), 0.0])
-        return view
+            yield from self._rival(session, size)
 
-    @staticmethod
-    def _reaching(name: str, strength: float) -> dict:
-        """A slider at a strength; a file may hold one that is beyond what the slider offers."""
-        low, high = editing.reach(directions.load(name))
-        return {"value": strength, "min": min(low, strength), "max": max(high, strength)}
+    def _rival(self, session: Session, size: int) -> Iterator[dict]:
+        """The codec on the left at so many bytes, in its own lane, unless something newer is shown meanwhile."""
+        beside, data, crop = session.beside, session.data, session.picture.crop
+        key, digest = beside.key, beside.digest
+        if crop is None or beside.knows(size):
+            return
+        name, lane = rivals.OFFERED[key], self.studio.lanes.rival
+        with lane.enter() as ticket:
+            for words in wait_for(ticket, name):
+                if words:
+                    yield {self.ui.progress: cards.progress(words)}
+            if (session.data, beside.key, beside.digest) != (data, key, digest) or session.turns.closed:
+                return
+            yield {self.ui.progress: cards.progress(f"{name} is coding the same face")}
+            picture, took = beside.compute(rivals.codec(key), crop, size)
+        with session.lock:
+            if (session.data, beside.key, beside.digest) != (data, key, digest):
+                return
+            note = f"A face restored by {name} from {took} bytes; not a photograph."
+            path = session.folder.png(picture, f"beside-{key}", note, rivals.source(key))
+            beside.pictures[key, size] = path, took
+            view = self.view.received(session, size) | {self.ui.progress: cards.progress("")}
+        yield view
 
-    @staticmethod
-    def _within(session: Session, received: float) -> int:
+    def _within(self, session: Session, received: float) -> int:
         """Bytes received, of this file: the slider may still be at the last one's end."""
-        return min(max(0, round(received)), len(session.data))
-
-    def _received(self, session: Session, size: int) -> dict:
-        """The large picture of a prefix, and everything that says how long it is."""
-        path = self._restored(session, size)
-        self._keep_shown(session, path)
-        return {
-            self.ui.stage: (str(self._left(session)), str(path)),
-            self.ui.caption: self._caption(session, size),
-            self.ui.numbers: self._numbers(session, size),
-            self.ui.bytemap: self._byte_map(session, size),
-            self.ui.layers: plots.layers(len(session.data), self.studio.whole(session), size),
-            self.ui.restored: gr.DownloadButton(value=str(path), interactive=True),
-        }
+        return min(max(0, round(received)), self.view.size(session))
 
     @staticmethod
     def _photo(session: Session) -> str | None:
         """What the place for a photo shows: the photo that the session works on, if it was uploaded."""
         picture = session.picture
-        return str(picture.upload) if picture is not None and session.folder.holds(picture.upload) else None
+        if picture is None or not session.folder.holds(picture.upload):
+            return None
+        small = shown(picture)
+        if small is None:
+            return str(picture.upload)
+        return str(session.folder.png(small, "shown", "The photo as it was given.", None))
 
-    def _caption(self, session: Session, size: int) -> str:
-        left = "Original" if session.picture.crop else "0 bytes: the mean face"
-        return cards.caption(
-            left, f"Restored from {cards.amount(size)}", session.picture.description, "stage"
-        )
 
-    def _numbers(self, session: Session, size: int) -> str:
-        whole = self.studio.whole(session)
-        _, semantics = self.studio.prefix(session, size)
-        return cards.numbers(
-            len(session.data),
-            size,
-            semantics,
-            max(whole.total_layers, len(whole.layers)),
-            session.picture.upload_bytes if not session.picture.synthetic else 0,
-        )
+def _unspent(data: bytes, max_bytes: int) -> str:
+    """What to say of bytes that were allowed and are not used."""
+    if len(data) < 0.85 * max_bytes and len(data) > SMALLEST_FILE:
+        return f"More bytes do not help: {cards.amount(len(data))} are this model’s best."
+    return ""
 
-    def _byte_map(self, session: Session, size: int) -> str:
-        return cards.byte_map(session.data, self.studio.whole(session), size)
+
+def _opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")

@@ -2,92 +2,147 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
-from app import cards, editing
-from app.events.common import Handlers, clicked, designed
+from app import background, cards, editing, languages
+from app.background import Step
+from app.events.common import Handlers, said, user_errors, wait_for
+from app.lanes import CROWD, SOON
 from app.session import Session
 from app.studio import reopen
-from hsc import alignment, film
+from app.view import face
+from directions import Direction
 from hsc.errors import HSCError
+from hsc.imaging import alignment
+from hsc.media import morph
 
 
 class EditEvents(Handlers):
     """Handlers of the second step."""
 
-    @designed
+    def after_error(self, request: gr.Request) -> dict:
+        """Nothing is being done any more."""
+        session = self.session(request)
+        return self._rested() | {self.ui.morph: gr.Button("Film (MP4)", interactive=session.ready)}
+
+    def _rested(self) -> dict:
+        return {self.ui.edit_progress: cards.progress("")}
+
+    @user_errors
     def edit_preview(self, request: gr.Request, *strengths: float) -> dict:
         """An edit slider moves; the last strength is that of the visitor's own direction."""
-        session = self._session(request)
-        with session.lock:
-            if session.picture is None:
-                return gr.skip()  # said when the slider is let go
-            if self._key(strengths) == session.full_edit:
-                # Let go already, or back where it was: not a preview, but what was rendered for it.
-                path = self._edited_picture(session)
-            else:
-                semantics = self._moved(session, self._strengths(session, strengths))
-                preview = self.studio.codec.render_preview(semantics)
-                path = session.folder.png(preview, "preview", "Preview of a face edited by HSC: synthetic.")
-            return {self.ui.edit_stage: (str(self._unedited(session)), str(path))}
+        session = self.session(request)
+        if not session.ready:
+            return gr.skip()  # said when the slider is let go
+        with self.studio.lanes.look.place(SOON), session.lock:
+            return self.view.edited_preview(session, self._strengths(session, strengths))
 
-    @designed
-    def edit(self, request: gr.Request, *strengths: float) -> dict:
+    @user_errors
+    def show_sliders(self, request: gr.Request) -> dict:
+        """The step is opened: what its sliders were set to while it was not in the page did not reach them."""
+        return self.view.sliders(self.session(request))
+
+    @user_errors
+    def edit(self, request: gr.Request, *strengths: float) -> Iterator[dict]:
         """An edit slider was let go."""
-        session = self._session(request)
+        session = self.session(request)
         with session.lock:
-            self._picture(session)
-            view = self._edited(session, self._strengths(session, strengths))
-            session.full_edit = self._key(strengths)
-            return view | {self.ui.pasted: gr.Image(value=None, visible=False)} | self._stale(session)
+            recipe = {key: value for key, value in self._strengths(session, strengths).items() if value}
+            if session.picture is not None and not session.ready:
+                session.strengths = recipe  # for the file that is on its way
+                return
+            face(session)
+            session.asked = mine = session.asked + 1
+            same = recipe == session.strengths
+        if len(self.studio.lanes.look) > CROWD:
+            yield self.edit_preview(request, *strengths)
+        yield from self._follow(session, recipe, mine, same)
 
-    @designed
-    def filmstrip(self, request: gr.Request, name: str | None, *strengths: float) -> dict:
+    @user_errors
+    def show_version(self, request: gr.Request) -> Iterator[dict]:
+        """Another version was gone to, which is the session's recipe already."""
+        session = self.session(request)
+        if not session.ready:
+            return  # said where the version was gone to
+        with session.lock:
+            recipe, mine = session.strengths, session.asked
+        yield from self._follow(session, recipe, mine)
+
+    def _follow(self, session: Session, recipe: dict, mine: int, same: bool = False) -> Iterator[dict]:
+        """The large picture of a recipe, unless a newer one was asked for meanwhile.
+
+        Args:
+            mine: which one this is of those that were asked for.
+            same: whether nothing has changed: a text that was refused as a recipe then stays, to be mended.
+        """
+        with self.studio.lanes.look.enter() as ticket:
+            yield from said(ticket, self.ui.edit_progress, self._rested())
+            with session.lock:
+                if session.asked != mine:
+                    return
+                if recipe != session.strengths:
+                    session.strengths, session.edited = recipe, None
+                view = self.view.edited(session) | {self.ui.pasted: gr.Image(value=None, visible=False)}
+                view |= self._stale(session)
+                if same:
+                    view.pop(self.ui.recipe)
+        yield view
+
+    @user_errors
+    def filmstrip(self, request: gr.Request, name: str | None, *strengths: float) -> Iterator[dict]:
         """One direction at several strengths, the others as they are."""
-        session = self._session(request)
+        session = self.session(request)
         with session.lock:
-            self._picture(session)
+            face(session)
             if name is None:
-                return gr.skip()
-            key = self._chosen(session, name)
+                return
+            key, whole = self._chosen(session, name), self.studio.whole(session)
             others, frames = self._others(session, strengths, key), []
-            for strength in editing.frames(editing.span(key)):
-                semantics = self._moved(session, {**others, key: strength})
-                frames.append((strength, self.studio.codec.render_preview(semantics)))
-            session.strip = key, name, others
-            return {self.ui.strip: cards.filmstrip(frames, editing.label(name, session.foreign))}
-
-    @designed
-    def pick_frame(self, request: gr.Request, event: gr.EventData) -> dict:
-        """A frame of the filmstrip was clicked: take its strength over, for the direction that the strip is of."""
-        session = self._session(request)
+        steps = editing.frames(editing.span(key))
+        for index, strength in enumerate(steps):
+            yield {self.ui.edit_progress: cards.progress(f"Filmstrip, picture {index + 1} of {len(steps)}", index, 7)}
+            with self.studio.lanes.look.place(), session.lock:
+                moved = editing.move(self.studio.codec, whole, {**others, key: strength})
+                frames.append((strength, self.studio.codec.render_preview(moved)))
         with session.lock:
-            self._picture(session)
-            if not session.strip:
+            if self.studio.whole(session) is not whole:
+                yield self._rested()
+                return
+            session.strip = key, name, others
+        yield {self.ui.strip: cards.filmstrip(frames, editing.label(name, session.foreign))} | self._rested()
+
+    @user_errors
+    def pick_frame(self, request: gr.Request, strength: float | None) -> dict:
+        """A frame of the filmstrip was clicked: take its strength over, for the direction that the strip is of."""
+        session = self.session(request)
+        with session.lock:
+            face(session)
+            if not session.strip or strength is None:
                 return gr.skip()
             _, name, _ = session.strip
-            return {self._slider(name): clicked(event)}
+            return {self._slider(name): strength}
 
-    @designed
+    @user_errors
     def pick_subject(self, request: gr.Request) -> dict:
         """Another direction was chosen: the strip and the film are of the last one."""
-        session = self._session(request)
+        session = self.session(request)
         with session.lock:
             session.strip = session.film = ()
             return self._stale(session)
 
-    @designed
+    @user_errors
     def own_direction(
         self, request: gr.Request, path: str | None, first: float | None, last: float | None, scale: float | None
     ) -> dict:
         """The visitor brought a direction file."""
         if not path:
             return gr.skip()
-        session, own = self._session(request), None
+        session, own = self.session(request), None
         try:
             with session.lock:
                 own = session.folder.copy(Path(path), "direction")
@@ -96,69 +151,98 @@ class EditEvents(Handlers):
         finally:
             Path(path).unlink(missing_ok=True)
             session.folder.drop(own)  # the one before, or the refused one
-        gr.Info(f"“{session.foreign.label}” is ready: move its slider.", duration=5)
+        self._say_effect(session.foreign, scale)
         return {self.ui.own_strength: gr.update(visible=True), self.ui.own_file: str(session.foreign_file)}
 
-    @designed
-    def bind_direction(
-        self, request: gr.Request, first: float | None, last: float | None, scale: float | None
-    ) -> dict:
+    @user_errors
+    def bind_direction(self, request: gr.Request, first: float | None, last: float | None, scale: float | None) -> dict:
         """The layers or the scale of the visitor's own direction were changed."""
-        session = self._session(request)
+        session = self.session(request)
         with session.lock:
-            if session.foreign_file is not None and None not in (first, last, scale):  # None: being typed
-                session.foreign = self._bound(session.foreign_file, first, last, scale)
+            if session.foreign_file is None or None in (first, last, scale):  # None: being typed
+                return gr.skip()
+            session.foreign = self._bound(session.foreign_file, first, last, scale)
+        self._say_effect(session.foreign, scale, ready="")
         return gr.skip()
 
-    @designed
+    @user_errors
     def drop_direction(self, request: gr.Request) -> dict:
         """The visitor took the direction file away."""
-        session = self._session(request)
+        session = self.session(request)
         with session.lock:
             session.folder.drop(session.foreign_file)
             session.foreign = session.foreign_file = None
         return {self.ui.own_strength: gr.update(value=0.0, visible=False)}
 
-    @designed
+    @user_errors
     def paste(self, request: gr.Request) -> dict:
         """Put the edited face back into the photo that it was cut from."""
-        session = self._session(request)
-        with session.lock:
-            picture = self._picture(session)
+        session = self.session(request)
+        with self.studio.lanes.look.place(), session.lock:
+            face(session)
+            picture = session.picture
             photo = reopen(picture)
-            with Image.open(self._edited_picture(session)) as face:
-                result = alignment.paste_back(photo, face.convert("RGB"), picture.alignment)
-            path = session.folder.png(
-                result, "photo", "A photo with a face restored and edited by HSC: synthetic."
-            )
+            with Image.open(self.view.edited_picture(session)) as shown:
+                edited = shown.convert("RGB")
+            before = self.studio.codec.render(self.studio.whole(session))
+            if alignment.changed_share(edited, before) > alignment.MUCH_CHANGED:
+                gr.Info(languages.said("The edit changes most of the picture, so its seam in the photo may show."))
+            result = alignment.paste_back(photo, edited, picture.alignment, before)
+            path = session.folder.png(result, "photo", "A photo with a face restored and edited by HSC: synthetic.")
             return {self.ui.pasted: gr.Image(value=str(path), visible=True)}
 
-    @designed
-    def morph(
-        self, request: gr.Request, name: str | None, *strengths: float, progress: gr.Progress = gr.Progress()
-    ) -> dict:
-        """A film of one direction over its tested range and back."""
-        session = self._session(request)
+    @user_errors
+    def mark(self, request: gr.Request, visible: bool) -> dict:
+        """The visitor wants the mark in the corner of downloads, or does not."""
+        session = self.session(request)
+        session.visible_mark = bool(visible)
+        if not session.ready:
+            return gr.skip()
+        with self.studio.lanes.look.place(), session.lock:
+            return self.view.downloads(session)
+
+    @user_errors
+    def film(self, request: gr.Request, name: str | None, *strengths: float) -> Iterator[dict]:
+        """A film of one direction over its tested range and back; the button says how far it is."""
+        session = self.session(request)
         with session.lock:
-            self._picture(session)
+            face(session)
             if name is None:
-                return gr.skip()
-            key = self._chosen(session, name)
+                return
+            key, data, whole = self._chosen(session, name), session.data, self.studio.whole(session)
             others = self._others(session, strengths, key)
             title = editing.label(name, session.foreign).lower().replace(" ", "-")
             path = session.folder.new(f"morph-{title}.mp4")
-            film.write(
-                self.studio.codec,
-                self.studio.whole(session),
-                key,
-                editing.span(key),
-                path,
-                editing.FILM_FRAMES,
-                others=others,
-                progress=lambda done, total: progress((done, total), "Rendering frames"),
-            )
+        lane = self.studio.lanes.work
+
+        def gone() -> bool:
+            return session.turns.closed or session.data is not data
+
+        def write(report: Any) -> None:
+            ends = editing.span(key)
+            morph.write(self.studio.codec, whole, key, ends, path, editing.FILM_FRAMES, others=others, progress=report)
+
+        with lane.enter() as ticket:
+            for words in wait_for(ticket, "Film"):
+                if gone():
+                    return
+                if words:
+                    yield self._filming(words)
+            for event in background.run(write, gone, lambda: self.studio.lanes.give_way(lane)):
+                if isinstance(event, Step) and event.done <= editing.FILM_FRAMES // 2 + 1:  # the rest is the way back
+                    total = editing.FILM_FRAMES // 2 + 1
+                    yield self._filming(f"Film, picture {event.done} of {total}", event.done, total)
+        with session.lock:
             session.film = key, name, others
-            return {self.ui.video: gr.Video(value=str(path), visible=True)}
+        video = gr.Video(value=str(path), visible=True)
+        yield {self.ui.video: video, self.ui.morph: gr.Button("Film (MP4)", interactive=True)} | self._rested()
+
+    def _filming(self, text: str, done: int = 0, total: int = 0) -> dict:
+        share = f"Film: {100 * done // total}%" if total else "Film: waiting"
+        return {
+            self.ui.morph: gr.Button(share, interactive=False),
+            self.ui.edit_progress: cards.progress(text, done, total),
+        }
 
     def _stale(self, session: Session) -> dict:
         """Takes the strip and the film away where they no longer fit the sliders."""
@@ -179,55 +263,6 @@ class EditEvents(Handlers):
         before = {other: value for other, value in others.items() if value}
         return now == before and (name != editing.OWN or key is session.foreign)
 
-    def _edited(self, session: Session, strengths: dict) -> dict:
-        """The large edited picture, and its downloads."""
-        active = {key: value for key, value in strengths.items() if value}
-        session.strengths, session.edited = active, None
-        self._edited_picture(session)
-        before = self._unedited(session)
-        self._keep_shown(session)
-        stored = editing.with_edits(session.data, active)
-        return {
-            self.ui.edit_stage: (str(before), str(session.edited)),
-            self.ui.edit_caption: cards.caption(
-                "Restored",
-                editing.described(active).capitalize() if active else "Move a slider",
-                session.picture.description,
-                "edit-stage",
-            ),
-            self.ui.edited: gr.DownloadButton(value=str(session.edited), interactive=True),
-            self.ui.edited_file: gr.DownloadButton(
-                value=str(session.folder.data(stored, "edited.hsc")) if stored else None,
-                label=f"Edited .hsc, {cards.amount(len(stored))}" if stored else "Edited .hsc",
-                interactive=bool(stored),
-            ),
-        }
-
-    def _edited_picture(self, session: Session) -> Path:
-        """The large picture with the session's strengths."""
-        if session.edited is None or not session.edited.exists():
-            if session.strengths:
-                picture = self.studio.codec.render(self._moved(session, session.strengths))
-                note = editing.note(len(session.data), session.strengths)
-                session.edited = session.folder.png(picture, "edited", note)
-            else:
-                session.edited = self._unedited(session)
-        return session.edited
-
-    def _keep_shown(self, session: Session, *others: Path) -> None:
-        """Nothing that the page shows or offers may be pushed out or deleted for its age."""
-        whole = session.restored.get(len(self.studio.whole(session).layers))
-        session.folder.keep(
-            session.left, session.file, whole, session.edited, session.picture.upload, session.foreign_file, *others
-        )
-
-    def _moved(self, session: Session, strengths: dict) -> Any:
-        return editing.move(self.studio.codec, self.studio.whole(session), strengths)
-
-    def _unedited(self, session: Session) -> Path:
-        """The large picture of the whole bitstream."""
-        return self._restored(session, len(session.data))
-
     def _strengths(self, session: Session, values: tuple[float, ...]) -> dict:
         """Slider values as strengths by name; the visitor's own direction is the last one."""
         strengths: dict = dict(zip(self.ui.sliders, values))
@@ -242,6 +277,13 @@ class EditEvents(Handlers):
     def _slider(self, name: str) -> Any:
         return self.ui.own_strength if name == editing.OWN else self.ui.sliders[name]
 
+    def _say_effect(self, direction: Direction, scale: float | None, ready: str = "Move its slider.") -> None:
+        """That a visitor's direction is ready, and what scale would show it where this one does not."""
+        with self.studio.lanes.look.place(SOON):
+            words = editing.advice(self.studio.codec, direction, scale or 1.0) or ready
+        if words:
+            gr.Info(languages.said(f"“{direction.label}”: {words}"), duration=5 if words == ready else 12)
+
     @staticmethod
     def _bound(path: Path, first: float | None, last: float | None, scale: float | None) -> Any:
         if None in (first, last, scale):
@@ -254,11 +296,5 @@ class EditEvents(Handlers):
         if name != editing.OWN:
             return name
         if session.foreign is None:
-            raise HSCError(
-                "Bring a direction file of your own first: there is a place for it beside the face."
-            )
+            raise HSCError("Bring a direction file of your own first: there is a place for it beside the face.")
         return session.foreign
-
-    @staticmethod
-    def _key(strengths: Any) -> tuple:
-        return tuple(round(value, 4) for value in strengths)

@@ -1,5 +1,9 @@
 // Behaviour of the page's own components; see app/controls.py for their markup.
 (() => {
+  // Texts that are said here, in the language of the page; see app/languages.py.
+  const say = (text) => (window.hscTexts || {})[text] || text;
+  window.hscSay = (text, places = {}) =>
+    Object.entries(places).reduce((said, [name, value]) => said.replace(`{${name}}`, value), say(text));
   const CURVE = 50; // bytes at which the logarithmic scale bends
 
   const toShare = (value, o) => {
@@ -18,7 +22,7 @@
   };
   const written = (value, o) => {
     const digits = o.step < 1 ? 2 : 0;
-    const number = value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    const number = value.toLocaleString(document.documentElement.lang || "en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
     return (o.signed && value > 0 ? "+" : "") + number + (o.unit ? " " + o.unit : "");
   };
 
@@ -31,11 +35,12 @@
     const output = root.querySelector(".range-value");
     const marks = root.querySelector(".range-marks");
     const tested = root.querySelector(".range-tested");
-    let value = 0, timer = 0;
+    let value = o.value ?? 0, playing = null;
 
     const show = () => {
       const share = toShare(value, o);
       input.value = share * 1000;
+      root.dataset.now = value;
       root.style.setProperty("--share", share);
       root.style.setProperty("--zero", o.min < 0 ? toShare(0, o) : 0);
       output.textContent = written(value, o);
@@ -43,22 +48,37 @@
       const reset = root.querySelector(".range-reset");
       if (reset) reset.disabled = value === o.home;
     };
+    // A tick for every mark; a name for as many as do not run into each other, the ends of levels first.
+    const rank = (text) => ({ S: 0, D2: 1, D1: 2, F12: 3, F8: 4, F1: 5 })[text] ?? 6;
+    const named = (all) => {
+      const width = marks.clientWidth || root.clientWidth || 400, taken = [];
+      return new Set([...all].sort((a, b) => rank(a[1]) - rank(b[1])).filter(([at, text]) => {
+        const middle = width * toShare(at, o), half = 4 + 3.6 * text.length;
+        if (taken.some(([from, to]) => middle + half > from && middle - half < to)) return false;
+        return taken.push([middle - half, middle + half]);
+      }));
+    };
     const dress = () => {
-      marks.replaceChildren(...(o.marks || []).map(([at, text]) => {
+      const all = o.marks || [], shown = named(all);
+      marks.replaceChildren(...all.map((each) => {
         const mark = document.createElement("span");
-        mark.textContent = text;
-        mark.style.left = 100 * toShare(at, o) + "%";
+        mark.textContent = shown.has(each) ? each[1] : "";
+        mark.style.left = 100 * toShare(each[0], o) + "%";
         return mark;
       }));
-      marks.hidden = !(o.marks || []).length;
+      marks.hidden = !all.length;
+      root.dataset.marks = JSON.stringify(all);
       if (o.tested) {
         tested.parentElement.classList.add("bounded");
         tested.style.left = 100 * toShare(o.tested[0], o) + "%";
         tested.style.width = 100 * (toShare(o.tested[1], o) - toShare(o.tested[0], o)) + "%";
-        tested.title = `Tested from ${o.tested[0]} to ${o.tested[1]}`;
+        tested.title = window.hscSay("Tested from {n} to {m}", { n: o.tested[0], m: o.tested[1] });
       }
     };
     const take = (payload) => {
+      // Before a tab was in the page, an update may come as it travels: with its value inside, or with none.
+      if (payload?.__type__) payload = payload.value;
+      if (payload === undefined || payload === null) { dress(); show(); return; }
       if (payload && typeof payload === "object") {
         if ("min" in payload) o.min = payload.min;
         if ("max" in payload) o.max = payload.max;
@@ -73,12 +93,13 @@
       value = next;
       show();
       props.value = { value };
-      events.forEach((event) => trigger(event));
+      events.forEach((event) => { if (event !== "input" || !window.hscDrawn?.(root, value, playing)) trigger(event); });
     };
     const stop = () => {
-      if (timer) cancelAnimationFrame(timer);
-      timer = 0;
+      playing = null;
       root.classList.remove("playing");
+      const name = root.querySelector(".range-play");
+      if (name) name.lastChild.textContent = " " + say("Play");
     };
     input.addEventListener("input", () => { stop(); set(toValue(input.value / 1000, o), "input"); });
     input.addEventListener("change", () => set(value, "release"));
@@ -99,45 +120,196 @@
       input.addEventListener("dblclick", home);
       root.querySelector(".range-reset").addEventListener("click", home);
     }
+    // Every layer in turn: the next one when the picture of the last is there, and could be looked at.
     const play = root.querySelector(".range-play");
-    if (play) play.addEventListener("click", () => {
-      if (timer) { stop(); set(value, "release"); return; }
-      const stops = [o.min, ...(o.marks || []).map((mark) => mark[0]), o.max];
-      const begun = performance.now(), each = 420;
-      let last = -1;
+    if (play) play.addEventListener("click", async () => {
+      if (playing) { stop(); set(value, "release"); return; }
+      const stops = [...new Set([o.min, ...(o.marks || []).map((mark) => mark[0]), o.max])].sort((a, b) => a - b);
+      const mine = (playing = {});
       root.classList.add("playing");
-      const frame = (now) => {
-        const at = (now - begun) / each, index = Math.min(stops.length - 1, Math.floor(at));
-        const next = Math.min(stops.length - 1, index + 1);
-        value = Math.round(stops[index] + (stops[next] - stops[index]) * Math.min(1, at - index));
-        show();
-        if (index !== last) { last = index; props.value = { value: stops[index] }; trigger("input"); }
-        if (index < stops.length - 1) timer = requestAnimationFrame(frame);
-        else { stop(); set(o.max, "release"); }
-      };
-      timer = requestAnimationFrame(frame);
+      play.lastChild.textContent = " " + say("Stop");
+      for (const at of stops) {
+        set(at, "input");
+        await shown(at);
+        if (playing !== mine) return;
+      }
+      stop();
+      set(o.max, "release");
     });
+    const shown = async (at) => {
+      const pause = (time) => new Promise((done) => setTimeout(done, time));
+      const caption = () => document.querySelector(`.caption[data-stage=stage][data-received="${at}"]`);
+      for (let waited = 0; !caption() && waited < 5000 && playing; waited += 50) await pause(50);
+      await pause(700);
+    };
     watch("value", () => {
       // While it plays, its own values come back; an end is only ever said by the server, with a new file.
       if (props.value && typeof props.value === "object" && "max" in props.value) stop();
-      if (!timer) take(props.value);
+      if (!playing) take(props.value);
     });
+    // A value that came while its tab was hidden is shown when that is opened.
+    new ResizeObserver(() => (playing ? dress() : take(props.value))).observe(root);
     take(props.value);
   };
 
-  window.hscChoices = (element, trigger, event) => {
+  // The newest click counts: it is the value, which a handler reads when its turn comes.
+  window.hscChoices = (element, props, trigger, event) => {
     element.addEventListener("click", (click) => {
       const button = click.target.closest("button[data-index]");
       if (!button || !element.contains(button)) return;
       element.querySelectorAll("button[data-index]").forEach((other) =>
         other.setAttribute("aria-pressed", String(other === button)));
-      trigger(event, { index: Number(button.dataset.index) });
+      props.value = { ...props.value, index: Number(button.dataset.index) };
+      trigger(event);
     });
   };
 
-  window.hscUnpress = (id) => {
-    document.querySelectorAll(`#${id} [aria-pressed=true]`).forEach((button) => button.setAttribute("aria-pressed", "false"));
+  // What this browser keeps of a face: the file in the address of the page, the rest in the storage of this tab.
+  const KEPT = "hsc", PHOTO = "hsc-photo", MOST = 3e6;
+  let address = location.hash, photo = null, uploading;
+  const upload = new Promise((resolve) => { uploading = resolve; });
+  const stored = (key) => { try { return sessionStorage.getItem(key); } catch { return null; } };
+  const store = (key, text) => {
+    try {
+      if (text === null) sessionStorage.removeItem(key); else sessionStorage.setItem(key, text);
+      return true;
+    } catch { return false; }
   };
+  const ours = /^#hsc=([\w-]*)/;
+  const page = () => {
+    const own = new URLSearchParams(location.search);
+    [...own.keys()].forEach((key) => { if (!key.startsWith("__") && key !== "lang") own.delete(key); });
+    return location.pathname + (own.size ? "?" + own : "");
+  };
+  const asText = (blob) => new Promise((done, failed) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.onerror = failed;
+    reader.readAsDataURL(blob);
+  });
+  const asFile = (text, name) => {
+    const [head, body] = text.split(",", 2), bytes = Uint8Array.from(atob(body), (c) => c.charCodeAt(0));
+    return new File([bytes], name, { type: head.slice(5).split(";")[0] });
+  };
+  const smaller = async (blob) => {
+    const image = await createImageBitmap(blob), scale = Math.min(1, 2400 / Math.max(image.width, image.height));
+    const canvas = document.createElement("canvas");
+    canvas.width = image.width * scale;
+    canvas.height = image.height * scale;
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+  };
+  const keepPhoto = async (kept) => {
+    const source = kept.photo || (kept.example ? null : kept.crop);
+    if (source === photo) return;
+    photo = source;
+    store(PHOTO, null);
+    if (!source) return;
+    const fetched = async (path) => (await fetch("gradio_api/file=" + path.split("/").map(encodeURIComponent).join("/"))).blob();
+    let blob = await fetched(source);
+    if (blob.size > MOST) blob = await smaller(blob).catch(async () => smaller(await fetched(kept.crop)));
+    if (photo === source) store(PHOTO, await asText(blob));
+  };
+  const keep = (kept) => {
+    address = "#hsc=" + kept.file;
+    history.replaceState(history.state, "", page() + address);
+    const { file, face, example, bytes, name } = kept;
+    store(KEPT, JSON.stringify({ file, face, example, bytes, name, photo: !!(kept.photo || (!example && kept.crop)) }));
+    keepPhoto(kept).catch(() => store(PHOTO, null)); // a page that is being left, or a full storage
+  };
+  window.hscBrought = async (inputs) => {
+    const brought = {}, inAddress = location.hash.match(ours), before = JSON.parse(stored(KEPT) || "null");
+    if (inAddress) brought.file = inAddress[1];
+    if (inAddress && before && before.file === inAddress[1]) {
+      Object.assign(brought, { face: before.face, example: before.example, bytes: before.bytes, name: before.name });
+      const text = before.photo && stored(PHOTO);
+      if (text) {
+        const sent = await (await upload)(asFile(text, before.name || "photo")).catch(() => null);
+        if (sent) brought.photo = sent.path;
+      }
+    } else if (!inAddress) {
+      const { bytes, example, ...rest } = Object.fromEntries(new URLSearchParams(location.search));
+      Object.assign(brought, { bytes, example, strengths: rest });
+    }
+    inputs[inputs.length - 1] = { brought };
+    return inputs;
+  };
+  window.hscKeeper = (element, props, trigger, watch, send, given, arrived) => {
+    uploading(send);
+    watch("value", () => {
+      if (!props.value || !("file" in props.value)) return;
+      keep(props.value);
+      // Where the step with the edits is open already, nobody will open it to see what they make of this face.
+      setTimeout(() => {
+        const step = document.getElementById("step-edit"), recipes = document.querySelector("#presets .recipes");
+        if (step?.offsetHeight && !recipes) trigger(arrived);
+      }, 300);
+    });
+    give = async (file) => {
+      firstStep(); // which shows how it arrives
+      const { path } = await send(file);
+      props.value = { brought: { photo: path, name: file.name } };
+      trigger(given);
+    };
+  };
+  window.hscCopyLink = async () => {
+    const button = document.getElementById("copy-link"), before = button.textContent;
+    try {
+      await navigator.clipboard.writeText(location.href);
+      button.textContent = say("Link copied");
+    } catch {
+      window.prompt(say("This is the link:"), location.href); // no permission, or no secure page
+    }
+    setTimeout(() => { button.textContent = before; }, 2500);
+  };
+  window.hscCopyPicture = async (id, stage) => {
+    const button = document.getElementById(id), before = button.textContent;
+    const image = [...document.querySelectorAll(`#${stage} img`)].pop();
+    const tell = (text) => { button.textContent = say(text); setTimeout(() => { button.textContent = before; }, 2500); };
+    if (!image) return;
+    try {
+      const blob = fetch(image.src).then((answer) => answer.blob());
+      await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
+      tell("Picture copied");
+    } catch { tell("Not allowed here"); }
+  };
+  // What a button made lies further down: bring it in sight.
+  window.hscInSight = async (id) => {
+    const there = () => { const made = document.getElementById(id); return made && made.offsetHeight > 60 ? made : null; };
+    for (let waited = 0; !there() && waited < 5000; waited += 100) await new Promise((done) => setTimeout(done, 100));
+    await new Promise((done) => setTimeout(done, 300)); // until it has its size
+    if (there()) there().scrollIntoView({ block: "center" });
+  };
+  window.addEventListener("hashchange", () => {
+    if (ours.test(location.hash) && location.hash !== address) location.reload(); // another face's link was pasted
+  });
+
+  // Files may be dropped anywhere, and of any kind: what the place for a photo would refuse is sent another way.
+  let give = null;
+  const firstStep = () => document.querySelector("#steps > .tab-wrapper button[role=tab]")?.click();
+  const foreign = (file) => /\.(hsc|heic|heif|avif|tiff?|jp2|ppm)$/i.test(file.name) || !file.type.startsWith("image/");
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    const [file] = event.dataTransfer ? event.dataTransfer.files : [];
+    if (!file || !give || event.target.closest("#own-file")) return;
+    if (event.target.closest("#photo") && !foreign(file)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    give(file);
+  }, true);
+  document.addEventListener("paste", (event) => {
+    const [file] = event.clipboardData ? event.clipboardData.files : [];
+    if (!file || !give || event.target.closest?.("input, textarea")) return;
+    event.preventDefault();
+    give(file);
+  });
+  document.addEventListener("change", (event) => {
+    const input = event.target.closest("#photo input[type=file]");
+    if (!input || !give || !input.files.length || !foreign(input.files[0])) return;
+    event.stopImmediatePropagation();
+    give(input.files[0]);
+    input.value = "";
+  }, true);
 
   // One view for all pictures of a grid: scale and centre, in shares of the picture.
   window.hscZoom = (element, watch) => {
@@ -235,14 +407,14 @@
     handle.dataset.ready = "1";
     handle.tabIndex = 0;
     handle.setAttribute("role", "slider");
-    handle.setAttribute("aria-label", "Divider between the two pictures");
+    handle.setAttribute("aria-label", say("Divider between the two pictures"));
     handle.setAttribute("aria-valuemin", "0");
     handle.setAttribute("aria-valuemax", "100");
     const share = () => {
       const box = handle.parentElement.getBoundingClientRect(), at = handle.getBoundingClientRect();
       return Math.round((100 * (at.left + at.width / 2 - box.left)) / box.width);
     };
-    const say = () => handle.setAttribute("aria-valuenow", String(share()));
+    const report = () => handle.setAttribute("aria-valuenow", String(share()));
     handle.addEventListener("keydown", (event) => {
       const way = { ArrowRight: 1, ArrowLeft: -1, Home: -100, End: 100 }[event.key];
       if (!way) return;
@@ -253,10 +425,19 @@
       handle.dispatchEvent(new MouseEvent("mousedown", from));
       window.dispatchEvent(new MouseEvent("mousemove", to));
       window.dispatchEvent(new MouseEvent("mouseup", to));
-      requestAnimationFrame(say);
+      requestAnimationFrame(report);
     });
-    handle.addEventListener("focus", say);
-    say();
+    handle.addEventListener("focus", report);
+    report();
+  };
+
+  // A chart that was drawn while its step was hidden knew no width.
+  const fitChart = (chart) => {
+    if (chart.dataset.fitted) return;
+    chart.dataset.fitted = "1";
+    new ResizeObserver(() => {
+      if (chart.offsetWidth && chart._fullLayout?.width !== chart.offsetWidth) window.Plotly?.Plots.resize(chart);
+    }).observe(chart);
   };
 
   // A chart says what it shows in the metadata of its layout.
@@ -267,12 +448,47 @@
     chart.setAttribute("aria-label", label);
   };
 
+  // Names that Gradio gives its buttons in English alone.
+  const GRADIOS = new Set([
+    "Upload file", "File upload", "Capture from camera", "Paste from clipboard", "Copy", "Close", "undo",
+    "Fullscreen", "More tabs", "Gradio footer navigation",
+  ]);
+  const nameGradios = (element) => {
+    for (const attribute of ["aria-label", "title"]) {
+      const name = element.getAttribute(attribute);
+      if (GRADIOS.has(name) && say(name) !== name) element.setAttribute(attribute, say(name));
+    }
+  };
+  // Gradio's toasts are titled by their kind alone, whatever title they are given.
+  const TOAST_TITLES = { warning: "That did not work", error: "Sorry", info: "Good to know" };
+  const nameToast = (title) => {
+    const kind = Object.keys(TOAST_TITLES).find((name) => title.classList.contains(name));
+    const named = kind && say(TOAST_TITLES[kind]);
+    if (kind && title.firstChild.nodeValue !== named) title.firstChild.nodeValue = named;
+  };
+
   const start = () => {
     let waiting = false;
     const dress = () => {
       waiting = false;
       document.querySelectorAll(".stage").forEach(dressDivider);
-      document.querySelectorAll(".js-plotly-plot").forEach(nameChart);
+      document.querySelectorAll(".stage button[aria-label]").forEach((button) => {
+        if (!["Undo", say("Undo")].includes(button.getAttribute("aria-label"))) return; // Gradio's, in its own words
+        button.setAttribute("aria-label", say("Show the whole picture again"));
+        button.title = say("Show the whole picture again");
+        button.classList.add("zoom-back");
+      });
+      document.querySelectorAll(".js-plotly-plot").forEach((chart) => { nameChart(chart); fitChart(chart); });
+      document.querySelectorAll(".toast-title").forEach(nameToast);
+      document.querySelectorAll("[aria-label], [title]").forEach(nameGradios);
+      // The label that is around it names the button that comes first.
+      document.querySelectorAll("label:has(button) :is(input[type=text], textarea)").forEach((input) => {
+        const label = input.closest("label").querySelector("[data-testid=block-info]");
+        if (label) input.setAttribute("aria-label", label.innerText.trim());
+      });
+      document.querySelectorAll("#photo input[type=file]").forEach((input) => {
+        if (!input.accept.includes(".hsc")) input.accept = [input.accept, ".hsc", ".heic", ".heif"].filter(Boolean).join(",");
+      });
     };
     new MutationObserver(() => {
       if (!waiting) { waiting = true; requestAnimationFrame(dress); }
@@ -286,6 +502,15 @@
     ["pointerup", "pointercancel", "blur"].forEach((name) => window.addEventListener(name, () => hold(document.body, false)));
     document.addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") hold(event.target, true); });
     document.addEventListener("keyup", () => hold(document.body, false));
+    // Ctrl-Z and its kin, where no text is being written.
+    document.addEventListener("keydown", (event) => {
+      if (!(event.ctrlKey || event.metaKey) || event.altKey || event.target.closest("textarea, input:not([type=range])")) return;
+      const key = event.key.toLowerCase(), id = key === "y" || (key === "z" && event.shiftKey) ? "redo" : key === "z" ? "undo" : "";
+      const button = id && document.getElementById(id);
+      if (!button || !button.offsetHeight) return;
+      event.preventDefault();
+      if (!button.disabled) button.click();
+    });
   };
   if (document.body) start(); else document.addEventListener("DOMContentLoaded", start);
 })();

@@ -22,7 +22,10 @@ _BLENDSHAPE_POINTS = (
     377, 378, 379, 380, 381, 382, 384, 385, 386, 387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454,
     466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
 )  # fmt: skip
-_JAW_OPEN, _SMILE_LEFT, _SMILE_RIGHT = 25, 44, 45
+# Places of the blendshapes that are read; each pair is left and right of the person.
+_BROW_DOWN, _BROW_INNER_UP, _BROW_OUTER_UP = (1, 2), 3, (4, 5)
+_BLINK, _LOOK_IN, _LOOK_OUT, _WIDE = (9, 10), (13, 14), (15, 16), (21, 22)
+_JAW_OPEN, _SMILE = 25, (44, 45)
 
 
 class MeshScorer:
@@ -64,7 +67,24 @@ class MeshScorer:
         return self._blend.get_tensor(self._blend.get_output_details()[0]["index"]).ravel()
 
     def expression(self, points: np.ndarray) -> dict[str, float]:
-        """``smile`` (mean of mouthSmileLeft and -Right) and ``mouth_open`` (jawOpen), both in [0, 1]."""
+        """Blendshapes of landmarks ``(478, 2)``, put together.
+
+        Returns:
+            ``smile`` (mean of mouthSmileLeft and -Right) and ``mouth_open`` (jawOpen), in [0, 1]; ``eyes`` (eyeWide
+            less eyeBlink), ``brows`` (the larger of browInnerUp and browOuterUp, less browDown) and ``gaze`` (to the
+            right of the picture), in [-1, 1].
+        """
         shapes = self.blendshapes(points)
-        smile = (shapes[_SMILE_LEFT] + shapes[_SMILE_RIGHT]) / 2
-        return {"smile": float(smile), "mouth_open": float(shapes[_JAW_OPEN])}
+
+        def mean(pair: tuple[int, int]) -> float:
+            return float(shapes[list(pair)].mean())
+
+        # Looking to the right of the picture is looking outwards with the person's left eye, inwards with the right.
+        rightwards = (shapes[_LOOK_OUT[0]] + shapes[_LOOK_IN[1]] - shapes[_LOOK_IN[0]] - shapes[_LOOK_OUT[1]]) / 2
+        return {
+            "smile": mean(_SMILE),
+            "mouth_open": float(shapes[_JAW_OPEN]),
+            "eyes": mean(_WIDE) - mean(_BLINK),
+            "brows": max(float(shapes[_BROW_INNER_UP]), mean(_BROW_OUTER_UP)) - mean(_BROW_DOWN),
+            "gaze": float(rightwards),
+        }

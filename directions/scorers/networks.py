@@ -12,7 +12,8 @@ from PIL import Image
 def _crop(image: Image.Image, centre: tuple[float, float], side: float, size: int) -> Image.Image:
     """A square cut out at a place given in fractions of the picture's side, shrunk with antialiasing."""
     half = side / 2
-    box = tuple(image.width * edge for edge in (centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half))
+    x, y, width = *centre, image.width
+    box = width * (x - half), width * (y - half), width * (x + half), width * (y + half)
     return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
 
 
@@ -49,8 +50,9 @@ class EyeglassesScorer:
     """SqueezeNet 1.0 (Iandola et al. 2016, arXiv:1602.07360) with one output: above 0.9 is glasses."""
 
     def __init__(self, folder: Path) -> None:
-        import openvino
         from torchvision.models import squeezenet1_0
+
+        from hsc.inference.openvino_runtime import ov as openvino
 
         network = squeezenet1_0(num_classes=1)
         state = torch.load(folder / "eyeglasses_squeezenet.pth", map_location="cpu", weights_only=True)

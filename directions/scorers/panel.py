@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from directions.scorers import colours
+from hsc import paths
 from hsc.errors import WeightsError
 
 SCORES = {
@@ -26,6 +27,9 @@ SCORES = {
     "hair": "heuristic: median lightness of a band around the forehead, L",
     "skin": "heuristic: median lightness of the skin, L",
     "shading": "heuristic: standard deviation of lightness over nose and cheeks, L",
+    "eyes": "FaceMesh blendshapes, eyeWide less eyeBlink, -1 (closed) to 1 (wide)",
+    "brows": "FaceMesh blendshapes, browInnerUp or browOuterUp less browDown, -1 (down) to 1 (raised)",
+    "gaze": "FaceMesh blendshapes eyeLookIn and eyeLookOut, -1 (left in the picture) to 1 (right)",
     "face": "FaceMesh, probability that there is a face",
 }
 """What :class:`ScorerPanel` measures, in the order of its columns."""
@@ -41,9 +45,9 @@ def scorer_folder() -> Path:
     Raises:
         WeightsError: there is no such folder.
     """
-    default = Path(__file__).resolve().parents[3] / "shared" / "weights"
-    folder = Path(os.environ.get("HSC_SCORERS") or default)
-    if not (folder / "face_landmarks_detector.tflite").is_file():
+    given, data = os.environ.get("HSC_SCORERS"), paths.development_data()
+    folder = Path(given) if given else data and data / "weights"
+    if not (folder and (folder / "face_landmarks_detector.tflite").is_file()):
         raise WeightsError("The scorers' networks are not here: set HSC_SCORERS to their folder.")
     return folder
 
@@ -64,7 +68,7 @@ class ScorerPanel:
             from directions.scorers.mesh import MeshScorer
             from directions.scorers.networks import AgeScorer, EyeglassesScorer, PoseScorer
 
-            self._mesh = MeshScorer(folder)
+            self.mesh = MeshScorer(folder)
             self._pose = PoseScorer(folder)
             self._glasses = EyeglassesScorer(folder)
             self._age = AgeScorer()
@@ -80,9 +84,9 @@ class ScorerPanel:
         pose = self._pose(small)
         rows = np.zeros((len(images), len(COLUMNS)), np.float32)
         for index, image in enumerate(small):
-            points, face = self._mesh.landmarks(image)
+            points, face = self.mesh.landmarks(image)
             values = {
-                **self._mesh.expression(points),
+                **self.mesh.expression(points),
                 **colours.measure(image, points),
                 "eyeglasses": glasses[index],
                 "face": face,

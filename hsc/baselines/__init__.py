@@ -11,15 +11,15 @@ from __future__ import annotations
 from importlib import import_module
 
 from hsc.baselines.pixels import to_rgb
-from hsc.baselines.protocol import NO_WEIGHTS, BaselineError, ImageCodec, Ladder
+from hsc.baselines.protocol import NO_WEIGHTS, BaselineError, ImageCodec, RateSearch
 
-__all__ = ["NO_WEIGHTS", "BaselineError", "ImageCodec", "Ladder", "codecs", "get", "to_rgb"]
+__all__ = ["NO_WEIGHTS", "BaselineError", "ImageCodec", "RateSearch", "codecs", "get", "to_rgb"]
 
 
 # Key -> module, class and arguments. Modules are imported for the codecs that are asked for: the learned ones
 # bring torch with them, which takes seconds.
 _KNOWN: dict[str, tuple[str, str, dict[str, str]]] = {
-    "hsc": ("own", "HSC", {}),
+    "hsc": ("hsc_codec", "HSC", {}),
     "jpeg": ("classical", "JPEG", {}),
     "webp": ("classical", "WebP", {}),
     "jpegxl": ("classical", "JPEGXL", {}),
@@ -29,16 +29,17 @@ _KNOWN: dict[str, tuple[str, str, dict[str, str]]] = {
     "vvc-scaled": ("vvc", "VVC", {"scaling": "best"}),
     "avif": ("classical", "AVIF", {}),
     "hific": ("hific", "HiFiCCodec", {}),
-    "hyperprior": ("learned", "Hyperprior", {}),
+    "factorized": ("reduced_codecs", "Balle2017", {}),
+    "hyperprior": ("reduced_codecs", "Balle2018", {}),
+    "elic": ("reduced_codecs", "ELIC", {}),
     "cheng2020": ("learned", "Cheng2020", {}),
-    "elic": ("learned", "ELIC", {}),
     "ms-illm": ("learned", "MSILLM", {}),
-    "hsc-refined": ("own", "ThoroughHSC", {}),
+    "hsc-refined": ("hsc_codec", "ThoroughHSC", {}),
 }
 
 
 def codecs() -> list[ImageCodec]:
-    """One of each codec that this project knows, available or not: its own first, then the quick ones, the slowest last."""
+    """One of each codec that is known, available or not: this one first, then the quick ones, the slowest last."""
     return [get(key) for key in _KNOWN]
 
 

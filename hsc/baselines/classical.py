@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image, features
 
 from hsc.baselines import ffmpeg
-from hsc.baselines.ladder import SteppedLadder
 from hsc.baselines.pixels import to_rgb
 from hsc.baselines.protocol import BaselineError, ImageCodec
+from hsc.baselines.rate_search import SteppedRateSearch
 
 
 class PillowCodec(ImageCodec):
@@ -44,9 +44,9 @@ class PillowCodec(ImageCodec):
         library = features.version("libjpeg_turbo" if self.feature == "jpg" else self.feature)
         return f"Pillow, {self.feature} {library}, {settings}, quality by search"
 
-    def ladder(self, image: Image.Image) -> SteppedLadder:
+    def rate_search(self, image: Image.Image) -> SteppedRateSearch:
         rgb = to_rgb(image)
-        return SteppedLadder(
+        return SteppedRateSearch(
             lambda setting: self._save(rgb, self.lowest + setting),
             steps=101 - self.lowest,
             smallest=max(self.bits_per_pixel * rgb.width * rgb.height / 8, 50.0),
@@ -107,10 +107,10 @@ class JPEGXL(ImageCodec):
     def description(self) -> str:
         return f"ffmpeg {ffmpeg.version()}, libjxl, effort 7, distance by search"
 
-    def ladder(self, image: Image.Image) -> SteppedLadder:
+    def rate_search(self, image: Image.Image) -> SteppedRateSearch:
         rgb = to_rgb(image)
         pixels = np.asarray(rgb).tobytes()
-        return SteppedLadder(
+        return SteppedRateSearch(
             lambda setting: self._encode(
                 pixels, rgb.size, 15.0 * math.exp(-setting * math.log(50.0) / (self._steps - 1))
             ),

@@ -62,9 +62,7 @@ def run(arguments: list[str], data: bytes, doing: str) -> bytes:
 
 
 def _run(path: str, arguments: list[str], data: bytes, doing: str) -> bytes:
-    command = (
-        [path, "-hide_banner", "-nostdin", *arguments] if data == b"" else [path, "-hide_banner", *arguments]
-    )
+    command = [path, "-hide_banner", "-nostdin", *arguments] if data == b"" else [path, "-hide_banner", *arguments]
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired as error:
@@ -74,7 +72,7 @@ def _run(path: str, arguments: list[str], data: bytes, doing: str) -> bytes:
     if done.returncode < 0:
         raise BaselineError(f"{doing} failed: ffmpeg was killed ({_signal_name(-done.returncode)})")
     if done.returncode > 0:
-        raise BaselineError(f"{doing} failed: {_first_complaint(done.stderr)}")
+        raise BaselineError(f"{doing} failed: {first_complaint(done.stderr)}")
     return done.stdout
 
 
@@ -85,7 +83,7 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _first_complaint(stderr: bytes) -> str:
+def first_complaint(stderr: bytes) -> str:
     """ffmpeg's first error line (those that follow are its consequences), without the part in brackets."""
     lines = [line.strip() for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("Svt[")] or lines

@@ -9,13 +9,15 @@ Entropy coding is real: CompressAI's quantised tables and its rANS coder, one st
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,10 +25,12 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from hsc.baselines.ladder import SteppedLadder
 from hsc.baselines.pixels import check_pixels, read_varint, seal, to_rgb, unseal, varint
-from hsc.baselines.protocol import NO_WEIGHTS, BaselineError, ImageCodec
+from hsc.baselines.protocol import NO_WEIGHTS, BaselineError, ImageCodec, RateSearch
+from hsc.baselines.rate_search import SteppedRateSearch
+from hsc.baselines.weights_folder import weights_folder
 from hsc.errors import WeightsError
+from hsc.runtime import packages
 
 if TYPE_CHECKING:
     from compressai.entropy_models import EntropyBottleneck
@@ -102,7 +106,7 @@ class Encoder(nn.Module):
     def __init__(self, config: HiFiCConfig):
         super().__init__()
         first, *rest = config.widths
-        blocks = [_block(nn.Conv2d(3, first, 7, padding=3), first)]
+        blocks: list[nn.Module] = [_block(nn.Conv2d(3, first, 7, padding=3), first)]
         for inputs, outputs in zip(config.widths, rest):
             blocks.append(_block(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), outputs))
         blocks.append(nn.Conv2d(config.widths[-1], config.latent, 3, padding=1))
@@ -193,17 +197,25 @@ class FactorizedDensity(nn.Module):
                 values = values + torch.tanh(self.factors[index]) * torch.tanh(values)
         return values
 
-    def bits(self, z: Tensor) -> Tensor:
-        """Bits (B,) of (B, C, H, W) values in bins of width 1."""
-        values = z.transpose(0, 1).reshape(z.shape[1], 1, -1)
-        lower, upper = self.logits(values - 0.5), self.logits(values + 0.5)
-        sign = -torch.sign(lower + upper).detach()  # the tail that loses no digits
-        mass = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs().clamp(min=1e-9)
+    def bits(self, z: Tensor, half: float | Tensor = 0.5) -> Tensor:
+        """Bits (B,) of (B, C, H, W) values in bins of width 1, or of twice `half`, (C, 1, 1)."""
+        mass = self.mass(z.transpose(0, 1).reshape(z.shape[1], 1, -1), half).clamp(min=1e-9)
         return -mass.log2().reshape(z.shape[1], z.shape[0], -1).sum((0, 2))
+
+    def mass(self, values: Tensor, half: float | Tensor = 0.5) -> Tensor:
+        """Probability (C, 1, N) of a bin from `half` below to `half` above each of (C, 1, N) values."""
+        lower, upper = self.logits(values - half), self.logits(values + half)
+        sign = -torch.sign(lower + upper).detach()  # the tail that loses no digits
+        return (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
 
     @torch.no_grad()
     def to_compressai(self) -> EntropyBottleneck:
-        """CompressAI's entropy bottleneck with this density, its medians and tails found by bisection."""
+        """CompressAI's entropy bottleneck with this density, its medians and tails found by bisection.
+
+        Raises:
+            HSCError: CompressAI is not installed.
+        """
+        packages.require("compressai", "HiFiC's coding", "compare")
         from compressai.entropy_models import EntropyBottleneck
 
         channels = self.matrices[0].shape[0]
@@ -211,13 +223,13 @@ class FactorizedDensity(nn.Module):
         state = bottleneck.state_dict()
         state.update({name: value.detach().cpu() for name, value in self.state_dict().items()})
         tail = math.log(2 / 1e-6 - 1)
-        quantiles = [self._quantile(level) for level in (-tail, 0.0, tail)]
+        quantiles = [self.quantile(level) for level in (-tail, 0.0, tail)]
         state["quantiles"] = torch.stack(quantiles, -1).cpu()
         bottleneck.load_state_dict(state)
         bottleneck.update(force=True)
         return bottleneck
 
-    def _quantile(self, logit: float) -> Tensor:
+    def quantile(self, logit: float) -> Tensor:
         """(C, 1) values at which the cumulative distribution has this logit."""
         channels = self.matrices[0].shape[0]
         low = self.matrices[0].new_full((channels, 1, 1), -1000.0)
@@ -229,18 +241,12 @@ class FactorizedDensity(nn.Module):
         return ((low + high) / 2)[..., 0]
 
 
-class HiFiC(nn.Module):
-    """Encoder, generator and mean-scale hyperprior, at `config.rates` rates and any between them."""
+class Gained(nn.Module):
+    """A model with learned gains on its latent: `config.rates` rates and any between them."""
 
-    def __init__(self, config: HiFiCConfig = PAPER):
+    def __init__(self, config: Any):
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
-        self.decoder = Generator(config)
-        self.hyper_analysis = _hyper_analysis(config)
-        self.hyper_synthesis_mean = _hyper_synthesis(config)
-        self.hyper_synthesis_scale = _hyper_synthesis(config)
-        self.density = FactorizedDensity(config.side)
         # The lowest rate starts with the coarsest steps.
         start = torch.linspace(-1.0, 0.5, config.rates) if config.rates > 1 else torch.zeros(1)
         self.log_gain = nn.Parameter(start[:, None].repeat(1, config.latent))
@@ -253,6 +259,22 @@ class HiFiC(nn.Module):
         logs = self.log_gain.to(dtype or self.log_gain.dtype)
         return torch.lerp(logs[low], logs[high], place - low).exp()[None, :, None, None]
 
+
+class HiFiC(Gained):
+    """Encoder, generator and mean-scale hyperprior."""
+
+    def __init__(self, config: HiFiCConfig = PAPER):
+        super().__init__(config)
+        self.encoder, self.decoder = self.transforms(config)
+        self.hyper_analysis = _hyper_analysis(config)
+        self.hyper_synthesis_mean = _hyper_synthesis(config)
+        self.hyper_synthesis_scale = _hyper_synthesis(config)
+        self.density = FactorizedDensity(config.side)
+
+    def transforms(self, config: HiFiCConfig) -> tuple[nn.Module, nn.Module]:
+        """Picture to y, and y^ to picture."""
+        return Encoder(config), Generator(config)
+
     def hyper_parameters(self, z: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Mean and (positive) scale of y, (B, latent, *size), from z^."""
         mean = self.hyper_synthesis_mean(z)[..., : size[0], : size[1]]
@@ -260,7 +282,7 @@ class HiFiC(nn.Module):
         return mean, F.softplus(scale)
 
     def forward(self, image: Tensor, quality: float) -> dict[str, Tensor]:
-        """For training: noisy rates, and a picture through rounding that lets gradients pass.
+        """The training pass: rates from noise, and a picture through rounding that lets gradients pass.
 
         Args:
             image: (B, 3, H, W) in [-1, 1], sides a multiple of four strides.
@@ -313,6 +335,14 @@ class Discriminator(nn.Module):
 # ------------------------------------------------------------------------------------------------ coding
 
 
+Frequencies = tuple[list[list[int]], list[int], list[int]]
+"""Rows of quantised cumulative frequencies, their lengths, and the symbols at which they begin."""
+Put = Callable[[Tensor, Tensor, Frequencies], None]
+"""Encodes symbols, each by a row of frequencies."""
+Take = Callable[[Tensor, Frequencies], Tensor]
+"""Decodes as many symbols (int32) as it is given rows of frequencies."""
+
+
 @dataclass(frozen=True)
 class Tables:
     """CompressAI's quantised cumulative frequencies: for z a row for each channel, for y for each scale."""
@@ -327,6 +357,7 @@ class Tables:
     def make(cls, density: FactorizedDensity) -> dict[str, Tensor]:
         """Tables of a trained density as tensors, to be kept with the weights: decoders must not compute
         them, for a float that rounds differently would change them."""
+        packages.require("compressai", "HiFiC's coding", "compare")
         from compressai.entropy_models import GaussianConditional
 
         bottleneck = density.to_compressai()
@@ -342,13 +373,19 @@ class Tables:
 
     @classmethod
     def read(cls, state: dict[str, Tensor]) -> Tables:
-        """From what `make` gave. z's tables come first, y's after them."""
-
-        def joined(what: str) -> list:
-            return state[f"tables.z.{what}"].tolist() + state[f"tables.y.{what}"].tolist()
-
-        return cls(joined("cdf"), joined("lengths"), joined("offsets"),
+        """From what `make` gave."""
+        return cls(cls.joined(state, "cdf"), cls.joined(state, "lengths"), cls.joined(state, "offsets"),
                    state["tables.medians"], state["tables.scales"])  # fmt: skip
+
+    @staticmethod
+    def joined(state: dict[str, Tensor], what: str) -> list:
+        """z's tables come first, y's after them."""
+        return state[f"tables.z.{what}"].tolist() + state[f"tables.y.{what}"].tolist()
+
+    @property
+    def frequencies(self) -> Frequencies:
+        """As CompressAI's coder takes them."""
+        return self.cdf, self.lengths, self.offsets
 
     def gaussian_indexes(self, scale: Tensor) -> Tensor:
         """Row of the table of each scale: the smallest that is not below it."""
@@ -356,25 +393,46 @@ class Tables:
         return torch.bucketize(scale.contiguous(), bounds).int() + self.medians.numel()
 
 
-class HiFiCCoder:
-    """A model, its tables, and files.
+class LatentCoder:
+    """A model, and files of it.
 
-    A file is: one byte that names the weights, one byte of quality, width and height (LEB128), one rANS stream of
-    z and y, and two bytes of checksum. Everything that means and scales depend on runs in float64 and is put on a
-    grid of 1/256, so that the same symbols come out where sums round differently.
+    A file is: one byte that names the weights, one byte of quality, width and height (LEB128), one rANS stream, and two
+    bytes of checksum. Everything that means and scales depend on runs in float64 and is put on a grid of 1/256, so that
+    the same symbols come out where sums round differently.
 
     Args:
         model: in evaluation mode.
-        tables: of its density.
         tag: byte that names the weights.
+
+    Attributes:
+        name: of the codec, for messages.
     """
 
-    def __init__(self, model: HiFiC, tables: Tables, tag: int):
-        import copy
+    name = "HiFiC"
 
-        self.model, self.tables, self.tag = model, tables, tag
-        self._mean = copy.deepcopy(model.hyper_synthesis_mean).double().cpu()
-        self._scale = copy.deepcopy(model.hyper_synthesis_scale).double().cpu()
+    def __init__(self, model: Gained, tag: int):
+        self.model, self.tag = model, tag
+
+    # What a family defines.
+
+    @property
+    def multiple(self) -> int:
+        """Sides of pictures are padded to it, in pixels."""
+        return 4 * self.model.config.stride
+
+    def side_symbols(self, y: Tensor) -> Tensor:
+        """Symbols (int32) of the side information of y; that of a model without any is empty."""
+        raise NotImplementedError
+
+    def write_latent(self, put: Put, y: Tensor, side: Tensor, quality: int) -> None:
+        """Hand all symbols of a file to `put`, in the order in which they are decoded."""
+        raise NotImplementedError
+
+    def read_latent(self, take: Take, size: tuple[int, int], quality: int) -> Tensor:
+        """y^ of a padded picture of `size` (H, W) from the symbols that `take` gives."""
+        raise NotImplementedError
+
+    # What all have in common.
 
     @torch.no_grad()
     def analyse(self, image: Image.Image) -> tuple[Tensor, Tensor, tuple[int, int]]:
@@ -383,30 +441,25 @@ class HiFiCCoder:
         Raises:
             BaselineError: the picture is too large.
         """
-        check_pixels("HiFiC", *image.size)
+        check_pixels(self.name, *image.size)
         rgb = torch.from_numpy(np.array(to_rgb(image))).permute(2, 0, 1)[None].float() / 127.5 - 1
         height, width = rgb.shape[-2:]
-        multiple = 4 * self.model.config.stride
-        padding = (0, -width % multiple, 0, -height % multiple)
-        parameter = self.model.log_gain
-        y = self.model.encoder(F.pad(rgb, padding, mode="replicate").to(parameter))
-        z = self.model.hyper_analysis(y).float().cpu()
-        symbols = torch.round(z - self.tables.medians[None, :, None, None])
-        return y.float().cpu(), symbols.clamp(-_LARGEST, _LARGEST).int(), (width, height)
+        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        y = self.model.encoder(F.pad(rgb, padding, mode="replicate").to(self.model.log_gain))
+        return y.float().cpu(), self.side_symbols(y), (width, height)
 
     @torch.no_grad()
     def write(self, y: Tensor, side: Tensor, size: tuple[int, int], quality: int) -> bytes:
         """The file at one quality (0 to `QUALITIES` - 1) from what `analyse` gave."""
+        packages.require("compressai", f"{self.name}'s coding", "compare")
         from compressai.ans import BufferedRansEncoder
 
-        mean, indexes, gain = self._parameters(side, y.shape[-2:], quality)
-        symbols = torch.round(y.double() * gain - mean).clamp(-_LARGEST, _LARGEST).int()
         coder = BufferedRansEncoder()
-        for values, rows in ((side, self._rows(side)), (symbols, indexes)):
-            coder.encode_with_indexes(
-                values.flatten().tolist(), rows.flatten().tolist(),
-                self.tables.cdf, self.tables.lengths, self.tables.offsets,
-            )  # fmt: skip
+
+        def put(values: Tensor, rows: Tensor, frequencies: Frequencies) -> None:
+            coder.encode_with_indexes(values.flatten().tolist(), rows.flatten().tolist(), *frequencies)
+
+        self.write_latent(put, y, side, quality)
         return seal(bytes([self.tag, quality]) + varint(size[0]) + varint(size[1]) + coder.flush())
 
     @torch.no_grad()
@@ -416,70 +469,132 @@ class HiFiCCoder:
         Raises:
             BaselineError: the file is damaged, or of other weights.
         """
+        packages.require("compressai", f"{self.name}'s coding", "compare")
         from compressai.ans import RansDecoder
 
-        data = unseal("HiFiC", data)
+        failed = f"{self.name} decoding failed"
+        data = unseal(self.name, data)
         if len(data) < 8 or data[0] != self.tag or data[1] >= QUALITIES:
-            raise BaselineError("HiFiC decoding failed: the file is empty, or was written with other weights")
+            raise BaselineError(f"{failed}: the file is empty, or was written with other weights")
         width, position = read_varint(data, 2)
         height, position = read_varint(data, position)
         if not (0 < width <= 1 << 13 and 0 < height <= 1 << 13):
-            raise BaselineError(
-                f"HiFiC decoding failed: the file gives its picture a size of {width}x{height}"
-            )
-        check_pixels("HiFiC", width, height)
-        config = self.model.config
-        side_size = tuple(-(-length // (4 * config.stride)) for length in (height, width))
+            raise BaselineError(f"{failed}: the file gives its picture a size of {width}x{height}")
+        check_pixels(self.name, width, height)
         decoder = RansDecoder()
         decoder.set_stream(data[position:])
 
-        def symbols(rows: Tensor) -> Tensor:
-            values = decoder.decode_stream(
-                rows.flatten().tolist(), self.tables.cdf, self.tables.lengths, self.tables.offsets
-            )
+        def take(rows: Tensor, frequencies: Frequencies) -> Tensor:
+            values = decoder.decode_stream(rows.flatten().tolist(), *frequencies)
             if min(values) < -_LARGEST or max(values) > _LARGEST:
-                raise BaselineError("HiFiC decoding failed: the file holds symbols that no encoder writes")
+                raise BaselineError(f"{failed}: the file holds symbols that no encoder writes")
             return torch.tensor(values, dtype=torch.int32).reshape(rows.shape)
 
-        side = symbols(self._rows(torch.empty(1, config.side, *side_size)))
-        mean, indexes, gain = self._parameters(side, tuple(4 * length for length in side_size), data[1])
-        y = (symbols(indexes) + mean) / gain
+        y = self.read_latent(take, (height + -height % self.multiple, width + -width % self.multiple), data[1])
         picture = self.model.decoder(y.to(self.model.log_gain))[0, :, :height, :width].float().cpu()
         pixels = ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+    def gain(self, quality: int) -> Tensor:
+        """The gain (float64) at one quality, on the grid."""
+        gain = self.model.gain(quality / (QUALITIES - 1), torch.float64).cpu()
+        return on_grid(gain).clamp(min=1 / _GRID)
+
+
+def on_grid(values: Tensor) -> Tensor:
+    """The nearest multiples of 1/256."""
+    return torch.round(values * _GRID) / _GRID
+
+
+def to_symbols(values: Tensor) -> Tensor:
+    """The nearest integers (int32) within what files hold."""
+    return torch.round(values).clamp(-_LARGEST, _LARGEST).int()
+
+
+class HyperpriorCoder(LatentCoder):
+    """Files of a model with side information z, whose density's tables come with its weights.
+
+    Args:
+        model: in evaluation mode.
+        tables: of its density.
+        tag: byte that names the weights.
+    """
+
+    def __init__(self, model: Gained, tables: Tables, tag: int):
+        super().__init__(model, tag)
+        self.tables = tables
+
+    def side_symbols(self, y: Tensor) -> Tensor:
+        z = self.model.hyper_analysis(y).float().cpu()
+        return to_symbols(z - self.tables.medians[None, :, None, None])
+
+    def side_values(self, symbols: Tensor) -> Tensor:
+        """z^ (float64) of its symbols."""
+        return symbols.double() + self.tables.medians.double()[None, :, None, None]
+
+    def read_side(self, take: Take, size: tuple[int, int]) -> Tensor:
+        """z's symbols for a padded picture of `size` (H, W)."""
+        height, width = (length // self.multiple for length in size)
+        return take(self._rows(torch.empty(1, self.model.config.side, height, width)), self.tables.frequencies)
 
     def _rows(self, side: Tensor) -> Tensor:
         """z's table for each symbol: that of its channel."""
         channels = torch.arange(side.shape[1], dtype=torch.int32)
         return channels[None, :, None, None].expand(side.shape).contiguous()
 
+
+class HiFiCCoder(HyperpriorCoder):
+    """Files of HiFiC, and of any model with means and scales from z alone."""
+
+    def __init__(self, model: HiFiC, tables: Tables, tag: int):
+        super().__init__(model, tables, tag)
+        self._mean = copy.deepcopy(model.hyper_synthesis_mean).double().cpu()
+        self._scale = copy.deepcopy(model.hyper_synthesis_scale).double().cpu()
+
+    def write_latent(self, put: Put, y: Tensor, side: Tensor, quality: int) -> None:
+        mean, indexes, gain = self._parameters(side, (y.shape[-2], y.shape[-1]), quality)
+        put(side, self._rows(side), self.tables.frequencies)
+        put(to_symbols(y.double() * gain - mean), indexes, self.tables.frequencies)
+
+    def read_latent(self, take: Take, size: tuple[int, int], quality: int) -> Tensor:
+        side = self.read_side(take, size)
+        mean, indexes, gain = self._parameters(side, (4 * side.shape[-2], 4 * side.shape[-1]), quality)
+        return (take(indexes, self.tables.frequencies) + mean) / gain
+
     def _parameters(self, side: Tensor, size: tuple[int, int], quality: int) -> tuple[Tensor, Tensor, Tensor]:
         """Means (float64) and table rows of the gained y, and the gain (float64)."""
-        z = side.double() + self.tables.medians.double()[None, :, None, None]
-        gain = self.model.gain(quality / (QUALITIES - 1), torch.float64).cpu()
-        gain = torch.round(gain * _GRID).clamp(min=1.0) / _GRID
+        z, gain = self.side_values(side), self.gain(quality)
         mean = self._mean(z)[..., : size[0], : size[1]]
         scale = F.softplus(self._scale(z)[..., : size[0], : size[1]])
-        mean, scale = (torch.round(value * gain * _GRID) / _GRID for value in (mean, scale))
+        mean, scale = (on_grid(value * gain) for value in (mean, scale))
         return mean, self.tables.gaussian_indexes(scale), gain
 
 
 # ------------------------------------------------------------------------------------------------ weights
 
 
-def save(model: HiFiC, path: Path, note: dict[str, str] | None = None) -> None:
-    """Write weights in half precision with their tables and configuration, as safetensors."""
-    from safetensors.torch import save_file
-
-    state = {
+def half_state(model: Gained) -> dict[str, Tensor]:
+    """Parameters as they are shipped."""
+    return {
         # Entropy models are small and sensitive: they stay in single precision.
         name: value.detach().cpu().float() if name.startswith(("density.", "log_gain")) else
         value.detach().cpu().half()
         for name, value in model.state_dict().items()
     }  # fmt: skip
+
+
+def save(model: HiFiC, path: Path, note: dict[str, str] | None = None) -> None:
+    """Write weights in half precision with their tables and configuration, as safetensors.
+
+    Raises:
+        HSCError: the file cannot be written.
+    """
+    from hsc.weights import save_tensors
+
+    state = half_state(model)
     state.update(Tables.make(model.density))
     metadata = {"format": "hsc-hific-1", "config": json.dumps(asdict(model.config)), **(note or {})}
-    save_file({name: value.contiguous() for name, value in state.items()}, path, metadata=metadata)
+    save_tensors(state, path, metadata)
 
 
 def load(path: Path) -> HiFiCCoder:
@@ -503,35 +618,51 @@ def load(path: Path) -> HiFiCCoder:
         weights = {name: value.float() for name, value in state.items() if not name.startswith("tables.")}
         model.load_state_dict(weights)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise WeightsError(
-            f"{path.name} is missing, damaged, or not a HiFiC model of this project."
-        ) from error
+        raise WeightsError(f"{path.name} is missing, damaged, or not a HiFiC model of this project.") from error
     return HiFiCCoder(model.eval().requires_grad_(False), tables, tag)
 
 
-class HiFiCCodec(ImageCodec):
-    """The reduced model, trained on faces for 0.017 to 0.051 bits per pixel at 1024 x 1024, and coarser by its gains.
+class GainedCodec(ImageCodec):
+    """A reduced model that serves a range of rates with one file of weights.
 
     Args:
-        path: its weights; by default ``hific.safetensors`` in the folder of users' own weights
-            (`hsc.baselines.learned.weights_folder`), else the shipped ones.
+        path: its weights; by default ``<key>.safetensors`` in the folder of users' own weights
+            (`hsc.baselines.weights_folder`), else the shipped ones.
+
+    Attributes:
+        title: what it is called, without its weights.
+        paper: authors and year.
+        program: the module, with arguments, that trains it.
+        smallest, growth: what a search for the rate expects, see `SteppedRateSearch`.
     """
 
-    key, kind = "hific", "learned"
+    kind = "learned"
+    title: str
+    paper: str
+    program: str
+    smallest, growth = 900.0, 1.022
 
     def __init__(self, path: Path | None = None):
         self._path = path
-        self._coder: HiFiCCoder | None = None
+        self._coder: LatentCoder | None = None
+
+    def load_coder(self, path: Path) -> LatentCoder:
+        """A coder with the weights of a file.
+
+        Raises:
+            WeightsError: there is no such file, or it holds something else.
+        """
+        raise NotImplementedError
 
     @property
-    def name(self) -> str:
-        """With its size, as every table and plot shows it; a user's own weights are named as such."""
+    def name(self) -> str:  # type: ignore[override]  # nobody sets it
+        """The title and the size of the weights, as every table and plot shows it; a user's own are named as such."""
         kind = "retrained, reduced"
         try:
             kind = kind if self._own() is None else "own weights"
-            return f"HiFiC ({kind}, {self._file().stat().st_size / 2**20:.1f} MiB)"
+            return f"{self.title} ({kind}, {self._file().stat().st_size / 2**20:.1f} MiB)"
         except (WeightsError, OSError):
-            return f"HiFiC ({kind})"
+            return f"{self.title} ({kind})"
 
     def available(self) -> str | None:
         try:
@@ -539,38 +670,38 @@ class HiFiCCodec(ImageCodec):
         except WeightsError:  # neither a user's own nor shipped ones
             there = False
         if not there:
-            return f"{self._path.name} does not exist" if self._path is not None else (
-                f"{NO_WEIGHTS}: put hific.safetensors into the folder that HSC_BASELINES "
-                "names, or train it with python -m hsc.train.hific"
+            return (
+                f"{self._path.name} does not exist"
+                if self._path is not None
+                else (
+                    f"{NO_WEIGHTS}: put {self.key}.safetensors into the folder that HSC_BASELINES "
+                    f"names, or train it with python -m {self.program}"
+                )
             )
         try:
             self._load()
         except WeightsError as error:
             return str(error)
-        except ImportError:
-            return "the package compressai is not installed"
-        return None
+        return packages.missing("compressai")
 
     def description(self) -> str:
         digest = hashlib.sha256(self._file().read_bytes()).hexdigest()[:12]
-        return f"Mentzer et al. 2020, {asdict(self._load().model.config)}, weights {digest}, files with checksum"
+        return f"{self.paper}, {asdict(self._load().model.config)}, weights {digest}, files with checksum"
 
-    def ladder(self, image: Image.Image) -> SteppedLadder:
+    def rate_search(self, image: Image.Image) -> RateSearch:
         coder = self._load()
         analysed = coder.analyse(image)
-        return SteppedLadder(lambda quality: coder.write(*analysed, quality), QUALITIES, 900.0, 1.022)
+        return SteppedRateSearch(lambda quality: coder.write(*analysed, quality), QUALITIES, self.smallest, self.growth)
 
     def decode(self, data: bytes) -> Image.Image:
         return self._load().read(data)
 
     def _own(self) -> Path | None:
         """A user's weights file, if there is one."""
-        from hsc.baselines.learned import weights_folder
-
         if self._path:
             return self._path
         try:
-            own = weights_folder() / "hific.safetensors"
+            own = weights_folder() / f"{self.key}.safetensors"
         except WeightsError:  # there is no place for them
             return None
         return own if own.is_file() else None
@@ -578,9 +709,18 @@ class HiFiCCodec(ImageCodec):
     def _file(self) -> Path:
         from hsc import weights
 
-        return self._own() or weights.shipped("hific")
+        return self._own() or weights.shipped(self.key)
 
-    def _load(self) -> HiFiCCoder:
+    def _load(self) -> LatentCoder:
         if self._coder is None:
-            self._coder = load(self._file())
+            self._coder = self.load_coder(self._file())
         return self._coder
+
+
+class HiFiCCodec(GainedCodec):
+    """The reduced model, trained on faces for 0.017 to 0.051 bits per pixel at 1024 x 1024, coarser by its gains."""
+
+    key, title, paper, program = "hific", "HiFiC", "Mentzer et al. 2020", "hsc.train.hific"
+
+    def load_coder(self, path: Path) -> LatentCoder:
+        return load(path)

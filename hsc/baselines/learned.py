@@ -9,8 +9,6 @@ here. Files of torch are read with ``weights_only``, so that they can hold tenso
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
 import re
 from pathlib import Path
 
@@ -22,46 +20,12 @@ from torch import Tensor, nn
 
 from hsc.baselines.pixels import check_pixels, read_varint, seal, to_rgb, unseal, varint
 from hsc.baselines.protocol import NO_WEIGHTS, BaselineError, ImageCodec
+from hsc.baselines.weights_folder import read_weights, weights_folder
 from hsc.errors import HSCError, WeightsError
+from hsc.runtime import packages
 
 _SUFFIXES = (".safetensors", ".pth.tar", ".pth", ".pt")
 _LARGEST_SIDE = 1 << 13
-
-
-def weights_folder() -> Path:
-    """Where users put weights of learned codecs: ``$HSC_BASELINES``, or ``baselines`` in the cache of hsc."""
-    given = os.environ.get("HSC_BASELINES")
-    if given:
-        return Path(given)
-    from hsc import weights
-
-    return weights.cache_dir() / "baselines"
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from a safetensors file or a torch file, never unpickling anything else.
-
-    Raises:
-        WeightsError: the file is missing, damaged or holds other things than tensors.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch, pickle and safetensors fail in many ways on files that are not theirs
-        raise WeightsError(f"{path.name} is missing, damaged, or holds other things than tensors.") from error
-    for name in ("state_dict", "model_state_dict", "model"):
-        if isinstance(state, dict) and isinstance(state.get(name), dict):
-            state = state[name]
-    if (
-        not isinstance(state, dict)
-        or not state
-        or not all(isinstance(value, Tensor) for value in state.values())
-    ):
-        raise WeightsError(f"{path.name} does not hold the weights of a network.")
-    return {name.removeprefix("module."): value for name, value in state.items()}
 
 
 class LearnedCodec(ImageCodec):
@@ -111,8 +75,9 @@ class LearnedCodec(ImageCodec):
 
     def available(self) -> str | None:
         # Importing it takes seconds and a hundred megabytes, for weights that are mostly not there.
-        if importlib.util.find_spec("compressai") is None:
-            return "the package compressai is not installed"
+        reason = packages.missing("compressai")
+        if reason:
+            return reason
         try:
             files = self.files()
             if not files:
@@ -139,8 +104,8 @@ class LearnedCodec(ImageCodec):
                 found[quality] = path
         return found
 
-    def ladder(self, image: Image.Image) -> _QualityLadder:
-        return _QualityLadder(self, to_rgb(image))
+    def rate_search(self, image: Image.Image) -> _QualityRateSearch:
+        return _QualityRateSearch(self, to_rgb(image))
 
     @torch.no_grad()
     def encode_at(self, image: Image.Image, quality: int) -> bytes:
@@ -181,17 +146,13 @@ class LearnedCodec(ImageCodec):
             streams.append(data[position : position + length])
             position += length
         streams.append(data[position:])
-        padded = tuple(side + -side % self.multiple for side in (height, width))
+        padded = height + -height % self.multiple, width + -width % self.multiple
         try:
             pixels = self.decompress(self._network(data[0]), streams, padded)[0, :, :height, :width]
         except HSCError:
             raise
-        except (
-            Exception
-        ) as error:  # the networks of others raise what they like on streams that are not theirs
-            raise BaselineError(
-                f"{self.name} decoding failed: the file is damaged or of another codec"
-            ) from error
+        except Exception as error:  # the networks of others raise what they like on streams that are not theirs
+            raise BaselineError(f"{self.name} decoding failed: the file is damaged or of another codec") from error
         pixels = ((pixels - self.low) / (self.high - self.low)).clamp(0, 1).mul(255).round().to(torch.uint8)
         return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
@@ -212,7 +173,7 @@ class LearnedCodec(ImageCodec):
         return self._networks[quality]
 
 
-class _QualityLadder:
+class _QualityRateSearch:
     """The qualities that there are, from the lowest up, each coded at most once."""
 
     def __init__(self, codec: LearnedCodec, image: Image.Image):
@@ -220,7 +181,7 @@ class _QualityLadder:
         self._files: dict[int, bytes] = {}
 
     def fit(self, max_bytes: int) -> bytes:
-        """See `Ladder.fit`."""
+        """See `RateSearch.fit`."""
         best = None
         for quality in sorted(self._codec.files()):
             if quality not in self._files:
@@ -268,6 +229,13 @@ class CompressAICodec(LearnedCodec):
         from importlib.metadata import version
 
         return f"CompressAI {version('compressai')} {self.model}, {super().description()}"
+
+
+class Factorized(CompressAICodec):
+    """Ballé et al. 2017, arXiv:1611.01704, as CompressAI's zoo has it."""
+
+    key, name, model, zoo = "factorized", "Factorised prior (Ballé 2017)", "FactorizedPrior", "bmshj2018-factorized"
+    multiple = 16
 
 
 class Hyperprior(CompressAICodec):
@@ -326,9 +294,7 @@ class MSILLM(LearnedCodec):
             latent=state["decoder.block_0.1.weight"].shape[1],
             hyper=state["hyper_analysis.0.weight"].shape[0],
             side=state["hyper_analysis.4.weight"].shape[0],
-            blocks=sum(
-                bool(re.fullmatch(r"decoder\.resid_blocks\.\d+\.sequence\.0\.weight", k)) for k in state
-            ),
+            blocks=sum(bool(re.fullmatch(r"decoder\.resid_blocks\.\d+\.sequence\.0\.weight", k)) for k in state),
         )
         network = _MSILLMNetwork(HiFiC(config))
         network.model.load_state_dict(self.translate(state, network.model), strict=True)

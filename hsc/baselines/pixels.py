@@ -18,13 +18,13 @@ _MAGIC = 0x50  # plus the number of the scale; start codes begin with 0x00, stre
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """See `hsc.images.to_rgb`.
+    """See `hsc.imaging.images.to_rgb`.
 
     Raises:
         BaselineError: the picture has no pixels.
         ImageError: it has values that are no colours.
     """
-    from hsc import images  # brings torch with it, which takes seconds
+    from hsc.imaging import images  # brings torch with it, which takes seconds
 
     if 0 in image.size:
         raise BaselineError("the picture has no pixels")
@@ -65,9 +65,7 @@ def yuv420p10_to_rgb(data: bytes, width: int, height: int) -> np.ndarray:
     area, chroma_shape = width * height, (-(-height // 2), -(-width // 2))
     chroma_area = chroma_shape[0] * chroma_shape[1]
     if samples.size != area + 2 * chroma_area:
-        raise BaselineError(
-            f"the decoder gave {len(data)} bytes, which are not one picture of {width}x{height} pixels"
-        )
+        raise BaselineError(f"the decoder gave {len(data)} bytes, which are not one picture of {width}x{height} pixels")
     luma, blue_difference, red_difference = np.split(samples.astype(np.float32), [area, area + chroma_area])
     luma = (luma.reshape(height, width) - 64.0) / 876.0
     blue_difference, red_difference = (
@@ -113,11 +111,13 @@ class Frame:
     @property
     def coded_size(self) -> tuple[int, int]:
         """(width, height) after scaling."""
-        return tuple(max(round(side * SCALES[self.scale]), 1) for side in (self.width, self.height))
+        width, height = (max(round(side * SCALES[self.scale]), 1) for side in (self.width, self.height))
+        return width, height
 
     def padded_size(self, at_least: int) -> tuple[int, int]:
         """(width, height) after padding: what the encoder sees."""
-        return tuple(max(side + side % 2, at_least) for side in self.coded_size)
+        width, height = (max(side + side % 2, at_least) for side in self.coded_size)
+        return width, height
 
     def write(self, stream: bytes, at_least: int) -> bytes:
         """The file: the stream as it is where it says all, else after 3 to 7 bytes of scale and size."""
@@ -145,9 +145,9 @@ def check_pixels(name: str, width: int, height: int) -> None:
     """Refuse a size that no file of a learned codec has: their networks take gigabytes for what lies beyond.
 
     Raises:
-        BaselineError: it has no pixels, or more than `hsc.images.MAX_PIXELS`.
+        BaselineError: it has no pixels, or more than `hsc.imaging.images.MAX_PIXELS`.
     """
-    from hsc.images import MAX_PIXELS
+    from hsc.imaging.images import MAX_PIXELS
 
     if not (width > 0 and height > 0 and width * height <= MAX_PIXELS):
         raise BaselineError(f"{name} takes pictures of 1 to {MAX_PIXELS // 10**6} million pixels, not {width}x{height}")

@@ -9,7 +9,6 @@ from PIL import Image
 
 from hsc.errors import HSCError
 
-
 NO_WEIGHTS = "its weights are not here"
 """How the reason begins why a codec is not available whose weights its user has to bring."""
 
@@ -18,7 +17,7 @@ class BaselineError(HSCError):
     """A codec of the comparison cannot do what was asked: the message says which and why."""
 
 
-class Ladder(Protocol):
+class RateSearch(Protocol):
     """One picture, ready to be coded at any size: what was coded for one target is reused for the next."""
 
     def fit(self, max_bytes: int) -> bytes:
@@ -50,7 +49,7 @@ class ImageCodec(ABC):
         """Implementation, version and settings: all that changes the bytes. Results are cached under it."""
 
     @abstractmethod
-    def ladder(self, image: Image.Image) -> Ladder:
+    def rate_search(self, image: Image.Image) -> RateSearch:
         """Prepare to code `image` (any size, any PIL mode) at one or more rates."""
 
     @abstractmethod
@@ -67,4 +66,4 @@ class ImageCodec(ABC):
         Raises:
             BaselineError: the codec cannot be run, or cannot code this picture.
         """
-        return self.ladder(image).fit(max_bytes)
+        return self.rate_search(image).fit(max_bytes)

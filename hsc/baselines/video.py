@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from hsc.baselines import ffmpeg
-from hsc.baselines.ladder import SteppedLadder
 from hsc.baselines.pixels import SCALES, Frame, pad_to, rgb_to_yuv420p10, to_rgb, yuv420p10_to_rgb
 from hsc.baselines.protocol import BaselineError, ImageCodec
+from hsc.baselines.rate_search import SteppedRateSearch
 
 _SMALLEST_SIDE = 16  # VVenC and x265 refuse less
 _FILTER = Image.Resampling.LANCZOS
@@ -64,8 +64,8 @@ class VideoCodec(ImageCodec):
         }
         return f"ffmpeg {ffmpeg.version()}, {arguments}, yuv420p10 BT.709, {scaled[self.scaling]}"
 
-    def ladder(self, image: Image.Image) -> VideoLadder:
-        return VideoLadder(self, to_rgb(image))
+    def rate_search(self, image: Image.Image) -> VideoRateSearch:
+        return VideoRateSearch(self, to_rgb(image))
 
     def encode_at(self, image: Image.Image, quantiser: int) -> bytes:
         """The file for `image` at one quantiser, without scaling.
@@ -103,20 +103,21 @@ class VideoCodec(ImageCodec):
         return picture.crop((0, 0, *frame.coded_size)).resize((frame.width, frame.height), _FILTER)
 
 
-class VideoLadder:
+class VideoRateSearch:
     """All quantisers at full size and, where that serves, at smaller ones."""
 
     def __init__(self, codec: VideoCodec, image: Image.Image):
         self._codec = codec
         self._image = image
-        self._rungs: dict[int, SteppedLadder] = {}
+        self._searches: dict[int, SteppedRateSearch] = {}
 
     def fit(self, max_bytes: int) -> bytes:
-        """See `Ladder.fit`."""
-        best, best_error, smallest = None, float("inf"), None
+        """See `RateSearch.fit`."""
+        best: bytes | None = None
+        best_error, smallest = float("inf"), b""
         for scale in range(len(SCALES)):
             data = self._at_scale(scale).fit(max_bytes)
-            smallest = data if smallest is None else min(smallest, data, key=len)
+            smallest = min(smallest, data, key=len) if smallest else data
             if len(data) > max_bytes:
                 continue
             if self._codec.scaling == "needed" and scale == 0:
@@ -130,17 +131,17 @@ class VideoLadder:
                 break
         return smallest if best is None else best
 
-    def _at_scale(self, scale: int) -> SteppedLadder:
-        if scale not in self._rungs:
+    def _at_scale(self, scale: int) -> SteppedRateSearch:
+        if scale not in self._searches:
             codec, frame = self._codec, Frame(*self._image.size, scale)
             scaled = self._image if scale == 0 else self._image.resize(frame.coded_size, _FILTER)
-            self._rungs[scale] = SteppedLadder(
+            self._searches[scale] = SteppedRateSearch(
                 lambda setting: codec.encode_framed(scaled, frame, codec.coarsest - setting),
                 steps=codec.coarsest - codec.finest + 1,
                 smallest=max(codec.bits_per_pixel * scaled.width * scaled.height / 8, 50.0),
                 growth=codec.growth,
             )
-        return self._rungs[scale]
+        return self._searches[scale]
 
     def _squared_error(self, data: bytes) -> float:
         decoded = np.asarray(self._codec.decode(data), np.float32)
@@ -154,8 +155,6 @@ def _read_y4m(data: bytes, name: str) -> np.ndarray:
     if not found:
         raise BaselineError(f"{name} decoding failed: the file holds no picture")
     if b" C420p10" not in header:
-        raise BaselineError(
-            f"{name} decoding failed: the decoder gave another sample format than 10-bit 4:2:0"
-        )
+        raise BaselineError(f"{name} decoding failed: the decoder gave another sample format than 10-bit 4:2:0")
     _, _, samples = rest.partition(b"\n")
     return yuv420p10_to_rgb(samples, int(found.group(1)), int(found.group(2)))

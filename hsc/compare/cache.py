@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from hsc.baselines import ImageCodec
 from hsc.compare.result import Result, name_of
+from hsc.runtime import atomic
 
 FORMAT = 1
 """Part of every entry's name: raise it when entries change."""
@@ -50,12 +49,9 @@ def write(path: Path | None, measured: Measured) -> None:
     row = {key: value for key, value in asdict(result).items() if key not in ("restored", "data", "picture")}
     entry = {
         "result": row,
-        "data": base64.b64encode(result.data).decode(),
+        "data": base64.b64encode(result.data or b"").decode(),
         "original": base64.b64encode(original.astype(np.float32).tobytes()).decode(),
         "restored": base64.b64encode(restored.astype(np.float32).tobytes()).decode(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w") as file:
-        json.dump(entry, file)
-    os.replace(temporary, path)  # complete or not at all, also with two processes
+    atomic.write_text(path, json.dumps(entry), durable=False)  # complete or not at all, also with two processes

@@ -81,6 +81,7 @@ def _judge_prepared(prepared: Future[tuple[Judge, Any]], result: Result) -> Resu
     """Runs after `prepared` in the same thread, so that its result is there, or its error."""
     try:
         judge, known = prepared.result()
+        assert result.restored is not None  # only what was decoded is judged
         return replace(result, metrics=judge.measure(known, result.restored), final=True)
     except Exception as error:
         return replace(result, final=True, reason=unmeasured(result, error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import multiprocessing
@@ -19,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from hsc import baselines
-from hsc.baselines import BaselineError, ImageCodec, Ladder
+from hsc.baselines import BaselineError, ImageCodec, RateSearch
 from hsc.compare import cache as cache_files
 from hsc.compare.result import (
     SIDE,
@@ -33,7 +34,8 @@ from hsc.compare.result import (
     unmeasured,
 )
 from hsc.compare.summary import YARDSTICK, Report
-from hsc.errors import HSCError, ImageError
+from hsc.errors import HSCError
+from hsc.imaging.images import pictures_in
 
 RATES = (400, 800, 1500, 3000, 6000)
 """Bytes of a benchmark, unless told otherwise."""
@@ -116,7 +118,8 @@ def compare_folder(
         "versions": versions(),
         "machine": platform.machine(),
     }
-    return Report(about, described, results, {key: _frechet(pairs) for key, pairs in features.items()})
+    distances = {key: _frechet(pairs) for key, pairs in features.items() if len(pairs) > 1}
+    return Report(about, described, results, distances)
 
 
 def examples(
@@ -140,7 +143,7 @@ def examples(
             chosen.setdefault(result.picture, []).append(result)
     found = []
     for picture in sorted(chosen)[:count]:
-        restored = [(result, by_key[result.codec].decode(result.data)) for result in chosen[picture]]
+        restored = [(result, by_key[result.codec].decode(result.data or b"")) for result in chosen[picture]]
         found.append(Example(picture, target, _open(folder / picture), restored))
     return found
 
@@ -154,31 +157,17 @@ def load_codecs(keys: Sequence[str]) -> list[ImageCodec]:
     return [baselines.get(key) for key in keys]
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The picture files directly in a folder, by name.
-
-    Raises:
-        ImageError: there are none, or there is no such folder.
-    """
-    from hsc.images import SUFFIXES
-
-    if not folder.is_dir():
-        raise ImageError(f"There is no folder {folder}.")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise ImageError(f"There are no pictures in {folder}.")
-    return paths
-
-
 def versions() -> dict[str, str]:
-    """Of what the numbers depend on, as far as it is installed."""
+    """Versions of the packages that the numbers depend on, as far as they are installed."""
     found = {"python": platform.python_version()}
     for package in ("torch", "compressai", "pillow", "imageio-ffmpeg", "numpy"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    from hsc.metrics.identity import network_name
+
+    return found | {"identity network": network_name()}
 
 
 @dataclass(frozen=True)
@@ -198,15 +187,16 @@ class _Worker:
         self._codecs = {codec.key: codec for codec in load(keys)}
         self._load_judge = load_judge
         self._descriptions: dict[str, str] = {}
-        self._judge: Judge | None = None
         self._picture: tuple[Path, Image.Image, str] | None = None
         self._prepared: tuple[Path, Any, np.ndarray] | None = None
         self._judged: dict[tuple[str, bytes], tuple[dict[str, float], np.ndarray]] = {}
 
+    @functools.cached_property
+    def _judge(self) -> Judge:
+        return self._load_judge()
+
     def __call__(self, job: _Job) -> tuple[_Job, list[cache_files.Measured]]:
         codec = self._codecs[job.key]
-        if self._judge is None:
-            self._judge = self._load_judge()
         try:
             original, digest = self._picture_of(job.path)
         except HSCError as error:
@@ -216,7 +206,7 @@ class _Worker:
         # Once for each codec: it may be the digest of many megabytes of weights.
         description = self._descriptions.get(codec.key) or codec.description()
         self._descriptions[codec.key] = description
-        ladder: Ladder | None = None
+        search: RateSearch | None = None
         rows = []
         for target in job.targets:
             identity = [cache_files.FORMAT, digest, codec.key, description, target, self._judge.version]
@@ -224,12 +214,12 @@ class _Worker:
             path = job.cache / name[:2] / f"{name}.json" if job.cache else None
             found = cache_files.read(path, codec, job.path.name)
             if found is None:
-                if ladder is None:
+                if search is None:
                     try:
-                        ladder = codec.ladder(original)
+                        search = codec.rate_search(original)
                     except Exception:
-                        ladder = None  # `run_codec` tries again, and keeps the reason
-                found = self._measure(codec, original, job.path, target, ladder)
+                        search = None  # `run_codec` tries again, and keeps the reason
+                found = self._measure(codec, original, job.path, target, search)
                 if found[0].reason is None:
                     cache_files.write(path, found)
             rows.append(found)
@@ -241,8 +231,8 @@ class _Worker:
             self._picture = path, original, hashlib.sha256(original.tobytes()).hexdigest()
         return self._picture[1:]
 
-    def _measure(self, codec, original, path, target, ladder) -> cache_files.Measured:
-        result = run_codec(codec, original, path.name, target, ladder)
+    def _measure(self, codec, original, path, target, search) -> cache_files.Measured:
+        result = run_codec(codec, original, path.name, target, search)
         empty = np.empty(0, np.float32)
         if result.reason is not None:
             return result, empty, empty
@@ -250,6 +240,7 @@ class _Worker:
             if self._prepared is None or self._prepared[0] != path:
                 self._prepared = path, self._judge.prepare(original), self._judge.features(original)
                 self._judged = {}
+            assert result.data is not None and result.restored is not None  # there is no reason why not
             # A codec that cannot go lower gives one file for several rates.
             if (codec.key, result.data) not in self._judged:
                 metrics = self._judge.measure(self._prepared[1], result.restored)
@@ -262,7 +253,7 @@ class _Worker:
 
 
 def _open(path: Path) -> Image.Image:
-    from hsc import images
+    from hsc.imaging import images
 
     return as_compared(images.open_image(path))
 
@@ -272,7 +263,7 @@ _worker: _Worker | None = None  # of this process, where it is one of several
 
 def _start_worker(keys, load, load_judge) -> None:
     global _worker
-    from hsc.allocator import keep_memory
+    from hsc.runtime.memory import keep_memory
 
     keep_memory()
     try:
@@ -285,6 +276,7 @@ def _start_worker(keys, load, load_judge) -> None:
 
 
 def _do(job: _Job) -> tuple[_Job, list[cache_files.Measured]]:
+    assert _worker is not None  # `_start_worker` ran first
     return _worker(job)
 
 
@@ -308,11 +300,9 @@ def _run(jobs, keys, load, load_judge, processes) -> Iterator[tuple[_Job, list[c
             raise
 
 
-def _frechet(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float | None:
-    """Distance between the Gaussians of two sets of features; None for fewer than two pictures."""
-    if len(pairs) < 2:
-        return None
-    from hsc.judge import frechet_distance
+def _frechet(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Distance between the Gaussians of two sets of features, of two pictures at least."""
+    from hsc.compare.face_judge import frechet_distance
 
     originals, restored = (np.stack(column) for column in zip(*pairs))
     return frechet_distance(originals, restored)

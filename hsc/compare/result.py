@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -9,9 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from hsc import alignment, baselines, metrics
-from hsc.baselines import BaselineError, ImageCodec, Ladder
+from hsc import baselines, metrics
+from hsc.baselines import BaselineError, ImageCodec, RateSearch
 from hsc.errors import HSCError, ImageError
+from hsc.imaging import alignment
 
 SIDE = alignment.SIZE
 """Side in pixels of every picture that is compared."""
@@ -47,7 +49,7 @@ class Result:
     reason: str | None = None
     final: bool = True
     restored: Image.Image | None = field(default=None, compare=False, repr=False)
-    data: bytes | None = field(default=None, compare=False, repr=False)
+    data: builtins.bytes | None = field(default=None, compare=False, repr=False)
 
     @property
     def fits(self) -> bool:
@@ -64,7 +66,7 @@ class Result:
         """What a reader must know beside the numbers; often empty."""
         if self.reason is not None:
             return self.reason
-        return "" if self.fits else too_large(self.bytes, self.target)
+        return "" if self.fits or self.bytes is None else too_large(self.bytes, self.target)
 
 
 def too_large(size: int, target: int) -> str:
@@ -98,7 +100,7 @@ class Judge(Protocol):
 
 def default_judge() -> Judge:
     """The metrics of `hsc.metrics`."""
-    from hsc.judge import MetricsJudge
+    from hsc.compare.face_judge import MetricsJudge
 
     return MetricsJudge.load()
 
@@ -121,7 +123,7 @@ def as_compared(image: Image.Image) -> Image.Image:
 
 
 def run_codec(
-    codec: ImageCodec, original: Image.Image, picture: str, target: int, ladder: Ladder | None = None
+    codec: ImageCodec, original: Image.Image, picture: str, target: int, search: RateSearch | None = None
 ) -> Result:
     """Encode and decode, not yet measured; whatever a codec raises becomes its reason."""
     result = Result(codec.key, name_of(codec), codec.kind, picture, target)
@@ -130,7 +132,7 @@ def run_codec(
         if reason is not None:
             return replace(result, reason=reason)
         start = time.perf_counter()
-        data = (ladder or codec.ladder(original)).fit(target)
+        data = (search or codec.rate_search(original)).fit(target)
         encoded = time.perf_counter()
         restored = codec.decode(data)
         decoded = time.perf_counter()

@@ -14,6 +14,7 @@ import numpy as np
 from hsc import metrics
 from hsc.compare.result import Result, too_large
 from hsc.errors import ImageError
+from hsc.runtime import atomic
 
 YARDSTICK = "vvc"
 """The codec in whose bytes the others are expressed."""
@@ -36,7 +37,15 @@ class Report:
     frechet: dict[str, float] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        """Write JSON: what it was made with, a summary for readers, and every single result."""
+        """Write :meth:`as_json` to a file.
+
+        Raises:
+            HSCError: it cannot be written.
+        """
+        atomic.write_text(path, self.as_json())
+
+    def as_json(self) -> str:
+        """JSON: what it was made with, a summary for readers, and every single result."""
         results = [
             {
                 key: value
@@ -52,7 +61,7 @@ class Report:
             "frechet": self.frechet,
             "results": results,
         }
-        path.write_text(json.dumps(document, indent=1, sort_keys=False) + "\n")
+        return json.dumps(document, indent=1, sort_keys=False) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> Report:
@@ -117,7 +126,7 @@ def summarise(report: Report, metric: str = "lpips_alex") -> list[Row]:
     rows = []
     for (codec, target), group in sorted(groups.items(), key=lambda item: item[0][1]):
         done = [result for result in group if result.reason is None]
-        size = float(np.mean([result.bytes for result in done])) if done else None
+        size = float(np.mean([result.bytes or 0 for result in done])) if done else None
         means = _means(result.metrics for result in done)
         equivalent, bound, shared = None, "", None
         if codec != YARDSTICK and metric in means and len(yardstick) > 1:
@@ -134,7 +143,7 @@ def summarise(report: Report, metric: str = "lpips_alex") -> list[Row]:
             else group[0].note
             if not done
             else too_large(round(size), target)
-            if (size > target)
+            if size is not None and size > target
             else f"{100 * fitting:.0f}% of the files are this small"
         )
         if done and len(done) < len(group):
@@ -196,7 +205,7 @@ def _has(group: Iterable[Result], metric: str) -> dict[str, Result]:
 def _point(found: dict[str, Result], pictures: Iterable[str], metric: str) -> tuple[float, float]:
     """Mean bytes and mean metric over some pictures."""
     chosen = [found[picture] for picture in sorted(pictures)]
-    return float(np.mean([r.bytes for r in chosen])), float(np.mean([r.metrics[metric] for r in chosen]))
+    return float(np.mean([r.bytes or 0 for r in chosen])), float(np.mean([r.metrics[metric] for r in chosen]))
 
 
 def _means(rows: Iterable[dict[str, float]]) -> dict[str, float]:

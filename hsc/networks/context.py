@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsc.networks.exact import ExactConv2d, ExactLinear
+from hsc.networks.initialisation import zero
+from hsc.networks.module_list import ModuleList
 
 
 class SemanticContextEncoder(nn.Module):
@@ -29,8 +31,14 @@ class SemanticContextEncoder(nn.Module):
     EMBEDDED = 8
 
     def __init__(
-        self, semantics: int = 768, size: int = 8, slices: int = 8, slice_channels: int = 24,
-        embedding: int = 16, hidden: int = 64, coarser: int = 0,
+        self,
+        semantics: int = 768,
+        size: int = 8,
+        slices: int = 8,
+        slice_channels: int = 24,
+        embedding: int = 16,
+        hidden: int = 64,
+        coarser: int = 0,
     ) -> None:
         super().__init__()
         self.size = size
@@ -38,13 +46,12 @@ class SemanticContextEncoder(nn.Module):
         self.embed = ExactLinear(128, embedding * self.EMBEDDED**2)
         self.coarse = ExactConv2d(coarser, hidden) if coarser else None
         # One channel more: the quality, constant over the map.
-        self.first = nn.ModuleList(
+        self.first = ModuleList(
             ExactConv2d(embedding + 1 + (hidden if coarser else 0) + i * slice_channels, hidden) for i in range(slices)
         )
-        self.second = nn.ModuleList(ExactConv2d(hidden, 2 * slice_channels) for _ in range(slices))
+        self.second = ModuleList(ExactConv2d(hidden, 2 * slice_channels) for _ in range(slices))
         for layer in self.second:
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            zero(layer)
 
     def start(self, semantics: Tensor, quality: Tensor, coarser: Tensor | None = None) -> Tensor:
         """The context of slice 1, ``(B, C, h, w)``.

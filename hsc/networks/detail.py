@@ -1,22 +1,22 @@
 """Detail compression network: what a picture shows and 32x32 features do not <-> symbols at 32x32.
 
 No inversion encoder says what the features at 64x64 should be, so there is no residual of theirs to be coded. What is
-coded is their gradient: where the restoration would be nearer to the picture. See :mod:`hsc.detail`.
+coded is their gradient: where the restoration would be nearer to the picture. See :mod:`hsc.encoder.detail`.
 """
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsc.networks.fcn import FeatureCompressionNetwork
 from hsc.networks.gain import QuantisationStep
+from hsc.networks.initialisation import zero
 
 PICTURE = 512
 """Side of the picture that the encoder sees."""
 CHANGE = 0.02
-"""Of changes to the features, whose own deviation is about 1: much detail comes from small ones."""
+"""Scale of changes to the features, whose own deviation is about 1: much detail comes from small ones."""
 SEEN_OF_SYMBOLS = 5
 """Values of each symbol that the encoder sees."""
 
@@ -28,8 +28,7 @@ class _Block(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(width, width, 3, 1, 1)
         self.conv2 = nn.Conv2d(width, width, 3, 1, 1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        zero(self.conv2)
 
     def forward(self, features: Tensor) -> Tensor:
         return features + self.conv2(F.leaky_relu(self.conv1(F.leaky_relu(features, 0.2)), 0.2))
@@ -49,14 +48,19 @@ class DetailCompressionNetwork(FeatureCompressionNetwork):
         self.see_finely = nn.Sequential(_Block(width), _Block(width), nn.Conv2d(width, width, 4, 2, 1))
         self.see_symbols = nn.Conv2d(SEEN_OF_SYMBOLS * latent + 1, width, 3, 1, 1)
         self.analysis_correction = nn.Sequential(
-            _Block(width), _Block(width), _Block(width), nn.LeakyReLU(0.2), nn.Conv2d(width, 2 * latent, 1),
+            _Block(width),
+            _Block(width),
+            _Block(width),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, 2 * latent, 1),
         )
         for layer in (self.see_symbols, self.analysis_correction[-1]):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            zero(layer)
         self.step = QuantisationStep(latent, 3.5, -1.0)
 
-    def encode(self, picture: Tensor, gradient: Tensor, features: Tensor, symbols: Tensor, step: Tensor) -> Tensor:
+    def encode(  # type: ignore[override]  # the one thing that it does not take over
+        self, picture: Tensor, gradient: Tensor, features: Tensor, symbols: Tensor, step: Tensor
+    ) -> Tensor:
         """What to add to the coefficients ``(B, latent, h, w)``, before quantisation.
 
         Args:
@@ -64,7 +68,7 @@ class DetailCompressionNetwork(FeatureCompressionNetwork):
             gradient: of the distortion with respect to features, of about unit size.
             features: as they are so far, ``(B, C, 2h, 2w)``.
             symbols: how the coefficients are coded so far, ``(B, SEEN_OF_SYMBOLS * latent + 1, h, w)``; see
-                :func:`hsc.detail.improvement`.
+                :func:`hsc.encoder.detail.improvement`.
             step: quantisation steps ``(B, latent, 1, 1)``.
         """
         seen = self.see_picture(F.pixel_unshuffle(picture, 8)) + self.see_base(features) + self.see_gradient(gradient)

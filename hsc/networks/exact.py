@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 ACTIVATION_BITS = 8
-"""Activations are multiples of 2^-8 ..."""
+"""Activations are multiples of 2^-8."""
 ACTIVATION_LIMIT = 512.0
-"""... within +-512: 18 bits with the sign."""
+"""Activations lie within +-512: 18 bits with the sign."""
 WEIGHT_BITS = 12
-"""Weights are multiples of 2^-12 ..."""
+"""Weights are multiples of 2^-12."""
 WEIGHT_LIMIT = 8.0
-"""... within +-8: 16 bits; 2^11 products then need 45 bits of float64's 53."""
+"""Weights lie within +-8: 16 bits; sums of 2^11 products then need 45 bits of float64's 53."""
 
 
 def to_grid(values: Tensor, bits: int = ACTIVATION_BITS, limit: float = ACTIVATION_LIMIT) -> Tensor:
@@ -55,8 +55,9 @@ class ExactConv2d(nn.Conv2d):
         if features.dtype != torch.float64:
             return super().forward(features)
         batch, _, height, width = features.shape
-        columns = F.unfold(features, self.kernel_size, padding=self.padding)
+        columns = F.unfold(features, self.kernel_size, padding=self.kernel_size[0] // 2)
         weight = to_grid(self.weight, WEIGHT_BITS, WEIGHT_LIMIT).flatten(1)
+        assert self.bias is not None
         bias = to_grid(self.bias, WEIGHT_BITS)
         return to_grid((weight @ columns + bias[:, None]).reshape(batch, -1, height, width))
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hsc.networks.gain import QuantisationStep
+from hsc.networks.initialisation import zero
 
 
 class FeatureCompressionNetwork(nn.Module):
@@ -26,21 +27,24 @@ class FeatureCompressionNetwork(nn.Module):
         self.latent, self.slices, self.slice_channels = latent, slices, latent // slices
         self.analysis = nn.Conv2d(channels, latent, 2, 2)
         self.analysis_correction = nn.Sequential(
-            nn.Conv2d(2 * channels, width, 1), nn.LeakyReLU(0.2),
-            nn.Conv2d(width, latent, 4, 2, 1), nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * channels, width, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, latent, 4, 2, 1),
+            nn.LeakyReLU(0.2),
             nn.Conv2d(latent, latent, 1),
         )
         self.synthesis = nn.ConvTranspose2d(latent, channels, 2, 2)
         self.unfold = nn.ConvTranspose2d(latent, width, 4, 2, 1)
         self.condition = nn.Conv2d(channels, width, 1)
         self.synthesis_correction = nn.Sequential(
-            nn.LeakyReLU(0.2), nn.Conv2d(width, width, 3, 1, 1),
-            nn.LeakyReLU(0.2), nn.Conv2d(width, channels, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, width, 3, 1, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, channels, 1),
         )
         self.step = QuantisationStep(latent, 1.0, -2.0)
         for last in (self.analysis_correction[-1], self.synthesis_correction[-1]):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+            zero(last)
 
     def encode(self, feature: Tensor, base: Tensor) -> Tensor:
         """F and G_s(S^), both ``(B, C, 2h, 2w)``, to coefficients ``(B, latent, h, w)`` before quantisation."""

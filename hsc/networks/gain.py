@@ -38,6 +38,6 @@ def straight_through(values: Tensor, symbols: Tensor) -> Tensor:
     return values + (symbols - values).detach()
 
 
-def round_through(values: Tensor) -> Tensor:
+def ste_round(values: Tensor) -> Tensor:
     """Round, straight through."""
     return straight_through(values, values.round())

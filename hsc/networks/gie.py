@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsc.generator import CHANNELS, LATENT, LAYERS
+from hsc.networks.initialisation import zero
+from hsc.networks.module_list import ModuleList
 
 
 class ResidualBlock(nn.Module):
@@ -21,8 +23,7 @@ class ResidualBlock(nn.Module):
         same = inputs == outputs and stride == 1
         self.skip = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1)
         self.stride = stride
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        zero(self.conv2)
 
     def forward(self, features: Tensor) -> Tensor:
         update = self.conv1(F.relu(self.norm1(features)))
@@ -47,6 +48,8 @@ class GeneralInversionEncoder(nn.Module):
 
     SIZE = 256
 
+    mean: Tensor
+
     def __init__(self, levels: int = 1, width: int = 160, bottleneck: int = 512, rank: int = 64) -> None:
         super().__init__()
         self.stem = nn.Conv2d(48, 64, 3, 1, 1)
@@ -56,10 +59,8 @@ class GeneralInversionEncoder(nn.Module):
         self.at8 = nn.Sequential(ResidualBlock(width, width, 2), ResidualBlock(width, width))
         self.global_ = nn.Linear(width * 4, width)
         widths = (width, 128)[:levels]
-        self.lateral = nn.ModuleList(
-            nn.Conv2d(coarse, fine, 1) for coarse, fine in zip(widths, widths[1:])
-        )
-        self.to_f = nn.ModuleList(
+        self.lateral = ModuleList(nn.Conv2d(coarse, fine, 1) for coarse, fine in zip(widths, widths[1:]))
+        self.to_f = ModuleList(
             nn.Sequential(ResidualBlock(own, own), nn.GroupNorm(8, own), nn.ReLU(), nn.Conv2d(own, channels, 1))
             for own, channels in zip(widths, CHANNELS[1:])
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hsc.entropy import SEMANTIC_GROUPS
 from hsc.generator import LATENT, LAYERS
+from hsc.networks.entropy_tables import SEMANTIC_GROUPS
 from hsc.networks.gain import QuantisationStep
 
 
@@ -19,6 +19,8 @@ class SemanticCompressionNetwork(nn.Module):
     """
 
     CHANNELS, SIZE = 192, 2
+
+    mean: Tensor
 
     def __init__(self, rank: int = 64) -> None:
         super().__init__()

@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsc.networks.gie import ResidualBlock
+from hsc.networks.initialisation import zero
+from hsc.networks.module_list import ModuleList
 
 
 class LatentUpdater(nn.Module):
@@ -31,17 +33,15 @@ class LatentUpdater(nn.Module):
         self.at64 = nn.Sequential(nn.Conv2d(97, 64, 3, 1, 1), ResidualBlock(64, 64))
         self.at32 = ResidualBlock(64, 128, 2)
         self.at16 = ResidualBlock(128, width, 2)
-        self.inputs = nn.ModuleList(nn.Conv2d(2 * channels, width, 1) for channels in latents)
+        self.inputs = ModuleList(nn.Conv2d(2 * channels, width, 1) for channels in latents)
         self.mix = nn.Sequential(*(ResidualBlock(width, width) for _ in range(3)))
         self.at8 = ResidualBlock(width, width, 2)
-        self.heads = nn.ModuleList(
-            nn.Sequential(nn.GroupNorm(8, width), nn.ReLU(), nn.Conv2d(width, channels, 1)) for channels in latents
-        )
+        heads = [nn.Sequential(nn.GroupNorm(8, width), nn.ReLU(), nn.Conv2d(width, size, 1)) for size in latents]
+        self.heads = ModuleList(heads)
         self.s_hidden = nn.Linear(2 * semantics + 4 * width, 256)
         self.s_head = nn.Linear(256, semantics)
-        for last in (self.s_head, *(head[-1] for head in self.heads)):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        for last in (self.s_head, *(head[-1] for head in heads)):
+            zero(last)
 
     def forward(
         self, picture: Tensor, restored: Tensor, quality: Tensor, latents: Sequence[Tensor], gradients: Sequence[Tensor]

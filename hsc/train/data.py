@@ -27,15 +27,15 @@ from torch import Tensor
 
 from hsc.errors import HSCError
 from hsc.generator import Generator, sample_codes
-from hsc.images import SUFFIXES, check_size
+from hsc.imaging.images import SUFFIXES, check_size
 
 VALIDATION = 200
 """Pictures kept out of training."""
 SIZE = 256
 HALF = 512
-"""Side of the photos that teach texture ..."""
+"""Side in pixels of the photos that teach texture."""
 LARGE = 1024
-"""... and of the generated faces, which have it to the last pixel."""
+"""Side in pixels of generated faces, which have texture to the last pixel."""
 CPU = torch.device("cpu")
 
 
@@ -179,9 +179,10 @@ def synthetic_pairs(
     codes = sample_codes(generator, count, random)
     features, before = [], ()
     for level in levels:
-        own = generator.prefix(codes, level, *before)
-        mask = torch.sigmoid(4 * F.interpolate(torch.randn(count, 1, 4, 4, generator=random), size=own.shape[-1],
-                                               mode="bicubic"))
+        own = generator.synthesize_features(codes, level, *before)
+        mask = torch.sigmoid(
+            4 * F.interpolate(torch.randn(count, 1, 4, 4, generator=random), size=own.shape[-1], mode="bicubic")
+        )
         mask = mask.to(own) * (torch.rand(count, 1, 1, 1, generator=random) < 0.5).to(own)
         features.append(own + mask * (own.roll(1, 0) - own))
         before = features[-1], level

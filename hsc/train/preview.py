@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hsc.generator import Generator, sample_codes
-from hsc.preview import PREVIEW_LEVEL, PREVIEW_SIZE, PreviewHead
+from hsc.generator.preview_head import PREVIEW_LEVEL, PREVIEW_SIZE, PreviewHead
 
 Pair = tuple[Tensor, Tensor, Tensor]
 HELD_OUT = 10
@@ -48,8 +48,8 @@ def fit(generator: Generator, minutes: float, pictures: int = 110, seed: int = 0
         chosen = [pairs[i] for i in torch.randint(len(pairs), (6,), generator=random).tolist()]
         y, x = torch.randint(0, PREVIEW_SIZE // 2 - CROP + 1, (2,), generator=random).tolist()
         codes = torch.cat([pair[0] for pair in chosen])
-        features = torch.cat([pair[1][:, :, y:y + CROP, x:x + CROP] for pair in chosen])
-        target = torch.cat([pair[2][:, :, 2 * y:2 * (y + CROP), 2 * x:2 * (x + CROP)] for pair in chosen])
+        features = torch.cat([pair[1][:, :, y : y + CROP, x : x + CROP] for pair in chosen])
+        target = torch.cat([pair[2][:, :, 2 * y : 2 * (y + CROP), 2 * x : 2 * (x + CROP)] for pair in chosen])
         with torch.autocast(codes.device.type, torch.bfloat16):
             picture = head(features, codes)
         loss = F.mse_loss(picture.float(), target)
@@ -64,8 +64,8 @@ def fit(generator: Generator, minutes: float, pictures: int = 110, seed: int = 0
 
 @torch.no_grad()
 def _render(generator: Generator, codes: Tensor) -> Pair:
-    features = generator.prefix(codes, PREVIEW_LEVEL)
-    picture = generator.suffix(features, codes, PREVIEW_LEVEL)
+    features = generator.synthesize_features(codes, PREVIEW_LEVEL)
+    picture = generator.synthesize_image(features, codes, PREVIEW_LEVEL)
     # Features are kept in half the memory; the fit runs in bfloat16 anyway.
     return codes, features.bfloat16(), F.interpolate(picture, size=(PREVIEW_SIZE, PREVIEW_SIZE), mode="area")
 

@@ -22,19 +22,20 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hsc import soft
+from hsc.coding import differentiable
+from hsc.encoder.objective import rate_lambda
+from hsc.encoder.presets import DEFAULT
 from hsc.errors import HSCError
 from hsc.generator import LATENT, LAYERS, Generator
-from hsc.preview import PreviewHead
-from hsc.refine import LEARNED, TEXTURE_WEIGHT
+from hsc.generator.preview_head import PreviewHead
 from hsc.train import detail
 from hsc.train.data import VALIDATION, load_faces
+from hsc.train.loss_weights import CODEC, INVERSION
 from hsc.train.start import start_transforms
 from hsc.train.trainer import Settings, Trainer
-from hsc.weights import cache_dir
+from hsc.weights import cache_dir, save_tensors
 
 
 def inversion(trainer: Trainer, out: Path) -> None:
@@ -58,22 +59,27 @@ def inversion(trainer: Trainer, out: Path) -> None:
             "f": _relative([each[n:] for each in found], features, feature_scales),
         }
         real = [each[:n] for each in found]
-        base = trainer.prefix(s[:n], trainer.networks.levels[0])
+        base = trainer.synthesize_features(s[:n], trainer.networks.levels[0])
         target = trainer.loss.target(image)
         with_f = trainer.loss(trainer.head(trainer.middle(real, s[:n]), s[:n]), target)
         # S alone is judged on half of the batch: a second picture costs as much as the first.
         half = (n + 1) // 2
-        part = {key: [x[:half] for x in value] if isinstance(value, list) else value[:half]
-                for key, value in target.items()}
-        alone = trainer.prefix(s[:half], trainer.networks.levels[-1])
+        part = {
+            key: [x[:half] for x in value] if isinstance(value, list) else value[:half] for key, value in target.items()
+        }
+        alone = trainer.synthesize_features(s[:half], trainer.networks.levels[-1])
         s_only = trainer.loss(trainer.head(trainer.middle([alone], s[:half]), s[:half]), part)
         terms["residual"] = ((real[0] - base) / feature_scales[0]).square().mean()
         terms["spread"] = ((s[:n] - gie.mean) / code_scale).square().mean()
         terms |= {f"{key}_f": value.mean() for key, value in with_f.items()}
         terms |= {f"{key}_s": value.mean() for key, value in s_only.items()}
         terms["loss"] = (
-            trainer.loss.total(with_f).mean() + 0.7 * trainer.loss.total(s_only).mean()
-            + 0.3 * terms["s"] + 0.3 * terms["f"] + 0.02 * terms["residual"] + 0.01 * terms["spread"]
+            trainer.loss.total(with_f).mean()
+            + INVERSION.s_alone * trainer.loss.total(s_only).mean()
+            + INVERSION.codes * terms["s"]
+            + INVERSION.features * terms["f"]
+            + INVERSION.residual * terms["residual"]
+            + INVERSION.spread * terms["spread"]
         )
         return terms
 
@@ -126,7 +132,7 @@ def semantics(trainer: Trainer, out: Path) -> None:
         gie.s_basis[layer].copy_(basis.T)
         coordinates.append(own @ basis)
     stacked = torch.cat(coordinates, 1)
-    shared = torch.linalg.eigh(stacked.T @ covariance @ stacked)[1][:, -gie.s_hidden.out_features:]
+    shared = torch.linalg.eigh(stacked.T @ covariance @ stacked)[1][:, -gie.s_hidden.out_features :]
     hidden = stacked @ shared
     # The hidden layer has about unit deviation, as an ordinary initialisation would give it.
     scale = (hidden * (covariance @ hidden)).sum(0).clamp(min=1e-12).sqrt()
@@ -143,7 +149,7 @@ def codec(trainer: Trainer, out: Path) -> None:
     networks, settings = trainer.networks, trainer.settings
     start_transforms(trainer)
     if settings.synthetic:
-        trainer.generated  # made before the time begins
+        trainer.prepare_generated()  # before the time begins
     code_scale, feature_scales = trainer.scales()
 
     def step() -> dict[str, Tensor]:
@@ -153,12 +159,12 @@ def codec(trainer: Trainer, out: Path) -> None:
         quality = torch.rand(n, 1, generator=trainer.random).to(trainer.device)
         count = _received([fcn.slices for fcn in networks.fcn], n, trainer.random).to(trainer.device)
         target = trainer.loss.target(batch.pictures)
-        passes = 1 + int(torch.randint(LEARNED, (), generator=trainer.random))
+        passes = 1 + int(torch.randint(DEFAULT.refinement.max_learned, (), generator=trainer.random))
         coded = trainer.code(target, batch, quality, count, passes)
         codes = coded.soft.codes
         middle = trainer.middle(coded.soft.features, codes)
         terms = trainer.loss(trainer.head(middle, codes), target)
-        weight = soft.byte_weight(quality[:, 0])
+        weight = rate_lambda(quality[:, 0])
         size = coded.semantic_bytes + coded.feature_bytes
         result = {key: value.mean() for key, value in terms.items()}
         result["semantic_bytes"] = coded.semantic_bytes.mean()
@@ -166,13 +172,11 @@ def codec(trainer: Trainer, out: Path) -> None:
         result["loss"] = (trainer.loss.total(terms) + weight * size).mean()
         if batch.fine:
             result["texture"] = trainer.texture(middle, codes, batch).mean()
-            result["loss"] = result["loss"] + TEXTURE_WEIGHT * result["texture"]
-        # S that was moved stays near what the encoder found, in the space of faces ...
+            result["loss"] = result["loss"] + DEFAULT.preview_distortion.texture * result["texture"]
         result["s_kept"] = ((codes - coded.s) / code_scale).square().mean()
-        result["loss"] = result["loss"] + 0.05 * result["s_kept"]
-        # ... and a small residual leaves most of the face to S, which is what edits move.
         result["residual"] = _relative(coded.soft.features, coded.soft.bases, feature_scales)
-        result["loss"] = result["loss"] + 0.01 * result["residual"]
+        kept = CODEC.s_kept * result["s_kept"] + CODEC.residual * result["residual"]
+        result["loss"] = result["loss"] + kept
         return result
 
     # The entropy models follow moving latents, so they learn faster than the transforms; so does what sees them fail.
@@ -215,14 +219,18 @@ def entropy(trainer: Trainer, out: Path) -> None:
         for fcn, sce, latents in zip(networks.fcn, networks.sce, features):
             log2_step = fcn.step.log2(quality).detach()[:, :, None, None]
             context = sce.start(rounded, quality, coarser)
-            coarser, own, _ = soft.code_slices(fcn, sce, latents[chosen].float(), context, log2_step, noise=True,
-                                               slice_bits=rate.slice_bits)
-            bits += own
+            coarser, own, _ = differentiable.code_slices(
+                fcn, sce, latents[chosen].float(), context, log2_step, noise=True, slice_bits=rate.slice_bits
+            )
+            bits.append(own.sum(1))
         trainer.seen += len(chosen)
         feature_bytes = sum(bits).mean() / 8
         semantic_bytes = semantic_bits.mean() / 8
-        return {"semantic_bytes": semantic_bytes, "feature_bytes": feature_bytes,
-                "loss": (semantic_bytes + feature_bytes) / 100}
+        return {
+            "semantic_bytes": semantic_bytes,
+            "feature_bytes": feature_bytes,
+            "loss": (semantic_bytes + feature_bytes) / 100,
+        }
 
     parameters = list(rate.parameters()) + list(networks.sce.parameters())
     trainer.run(step, [{"params": parameters, "lr": settings.learning_rate}], out, "entropy")
@@ -241,8 +249,12 @@ def _collect(trainer: Trainer, seconds: float, versions: int = 3) -> tuple[Tenso
         count = torch.full((len(image),), networks.layers - 1, device=trainer.device)
         for _ in range(versions):
             qualities.append(torch.rand(len(image), 1, generator=trainer.random).to(trainer.device))
-            semantic, encoders = trainer.refined(target, batch, *found, qualities[-1], count, LEARNED)
-            coded = soft.quantise(networks, trainer.prefix, semantic, encoders, qualities[-1])
+            semantic, encoders = trainer.refined(
+                target, batch, *found, qualities[-1], count, DEFAULT.refinement.max_learned
+            )
+            coded = differentiable.simulate_coding(
+                networks, trainer.synthesize_features, semantic, encoders, qualities[-1]
+            )
             semantics.append(semantic)
             for into, latents in zip(features, coded.latents[1:]):
                 into.append(latents.bfloat16())
@@ -252,11 +264,12 @@ def _collect(trainer: Trainer, seconds: float, versions: int = 3) -> tuple[Tenso
 
 def _relative(found: list[Tensor], wanted: list[Tensor], scales: list[Tensor]) -> Tensor:
     """Mean square over levels of what differs, in units of each level's deviation."""
-    return sum(((a - b) / scale).square().mean() for a, b, scale in zip(found, wanted, scales)) / len(scales)
+    errors = [((a - b) / scale).square().mean() for a, b, scale in zip(found, wanted, scales)]
+    return torch.stack(errors).mean()
 
 
 def _save_half(network: nn.Module, path: Path) -> None:
-    save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, path)
+    save_tensors({name: value.half() for name, value in network.state_dict().items()}, path)
 
 
 STAGES = {"inversion": inversion, "semantics": semantics, "codec": codec, "entropy": entropy, "detail": detail.detail}

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hsc import entropy
+from hsc.bitstream.range_coder import FrequencyTables
 from hsc.networks import SemanticCompressionNetwork as SCN
-from hsc.rangecoder import FrequencyTables
+from hsc.networks import entropy_tables
+from hsc.runtime import packages
 
 
 def add_noise(values: Tensor) -> Tensor:
@@ -17,15 +18,20 @@ def add_noise(values: Tensor) -> Tensor:
 
 
 class RateModel(nn.Module):
-    """Bits for S (factorised prior, Ballé et al., arXiv 1802.01436) and F (conditional Gaussian)."""
+    """Bits for S (factorised prior, Ballé et al., arXiv 1802.01436) and F (conditional Gaussian).
+
+    Raises:
+        HSCError: CompressAI is not installed.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         # Only training and table export need CompressAI; decoding reads the stored tables.
+        packages.require("compressai", "Training", "train")
         from compressai.entropy_models import EntropyBottleneck, GaussianConditional
 
         self.factorised = EntropyBottleneck(SCN.CHANNELS, filters=(3, 3), init_scale=4)
-        self.gaussian = GaussianConditional(entropy.scale_table())
+        self.gaussian = GaussianConditional(entropy_tables.scale_table())
 
     def probability(self, values: Tensor, step: Tensor) -> Tensor:
         """Probability mass of bins of width ``step`` around ``values``, both ``(C, 1, N)``.
@@ -67,12 +73,12 @@ class RateModel(nn.Module):
         Returns:
             How many bytes S would have on average with the density, over those with the tables.
         """
-        masses = []
-        for group in range(0, entropy.SEMANTIC_GROUPS, 3):
-            quality = entropy.quality_value(group * entropy.QUALITIES // entropy.SEMANTIC_GROUPS)
+        masses: list[tuple[Tensor, Tensor, Tensor]] = []
+        for group in range(0, entropy_tables.SEMANTIC_GROUPS, 3):
+            quality = entropy_tables.quality_value(group * entropy_tables.QUALITIES // entropy_tables.SEMANTIC_GROUPS)
             step = scn.steps(quality)[0].detach().float()[:, None, None]
-            mass, bins = tables.masses(np.arange(SCN.CHANNELS) + group * SCN.CHANNELS)
-            masses.append((torch.from_numpy(mass).float(), torch.from_numpy(bins).float()[:, None] * step, step))
+            found, bins = tables.masses(np.arange(SCN.CHANNELS) + group * SCN.CHANNELS)
+            masses.append((torch.from_numpy(found).float(), torch.from_numpy(bins).float()[:, None] * step, step))
         optimizer = torch.optim.Adam(self.factorised.parameters(), lr=1e-2)
         for index in range(iterations):
             # Two thirds of the way in large steps, then in small ones.

@@ -26,7 +26,7 @@ def start_transforms(trainer: Trainer, count: int = 2048) -> None:
         codes.append(s)
         for index in new:
             before = (features[index - 1], networks.levels[index - 1]) if index else ()
-            residual = features[index] - trainer.prefix(s, networks.levels[index], *before)
+            residual = features[index] - trainer.synthesize_features(s, networks.levels[index], *before)
             # Patches side by side at 16x16; every second of them each way is plenty at 32x32.
             patches = F.unfold(residual, 2, stride=2 * 2**index).transpose(1, 2).flatten(0, 1)
             residuals[index].append(patches)

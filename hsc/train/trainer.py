@@ -9,27 +9,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hsc import refine, soft, window
-from hsc.amortised import Seen, learned_offsets
-from hsc.entropy import EntropyTables
+from hsc.coding import differentiable
+from hsc.encoder.learned_refinement import learned_offsets
+from hsc.encoder.objective import DistortionGradient
+from hsc.encoder.presets import DEFAULT
 from hsc.errors import HSCError
-from hsc.generator import SIZE, Generator, sample_codes
-from hsc.model import HSCNetworks
-from hsc.preview import PREVIEW_LEVEL, PREVIEW_SIZE, PreviewHead
+from hsc.generator import SIZE, Generator, crops, sample_codes
+from hsc.generator.preview_head import PREVIEW_LEVEL, PREVIEW_SIZE, PreviewHead
+from hsc.networks.entropy_tables import EntropyTables
+from hsc.networks.hsc_networks import HSCNetworks
 from hsc.train.data import Faces, generated_faces, synthetic_pairs, to_pictures
 from hsc.train.losses import PictureLoss
 from hsc.train.rate import RateModel, add_noise
-from hsc.weights import cache_dir, metadata, read
+from hsc.weights import cache_dir, codec_state, metadata, read, save_tensors
 
 WINDOW = 40
-"""Side of the windows through which texture is judged, see :mod:`hsc.window`."""
+"""Side of the windows through which texture is judged, see :mod:`hsc.generator.crops`."""
 GENERATED = 800
 """Faces of the generator that batches draw from."""
 
@@ -94,7 +96,7 @@ class Coded:
     """
 
     s: Tensor
-    soft: soft.SoftCoded
+    soft: differentiable.CodedLatents
     semantic_bytes: Tensor
     feature_bytes: Tensor
 
@@ -126,11 +128,11 @@ class Trainer:
 
     @property
     def networks(self) -> HSCNetworks:
-        return self.model["networks"]
+        return cast(HSCNetworks, self.model["networks"])
 
     @property
     def rate(self) -> RateModel:
-        return self.model["rate"]
+        return cast(RateModel, self.model["rate"])
 
     @property
     def device(self) -> torch.device:
@@ -146,11 +148,12 @@ class Trainer:
             HSCError: it is of other networks.
         """
         if path.is_dir():
-            exported = read(path / "encoder.safetensors") | read(path / "codec.safetensors")
-            if self.networks.detail is not None and (path / "detail.safetensors").exists():
-                exported |= read(path / "detail.safetensors")
-            tables = {name[len("tables."):]: exported.pop(name) for name in list(exported)
-                      if name.startswith("tables.")}
+            exported = codec_state(path)
+            if self.networks.detail is None:
+                exported = {key: value for key, value in exported.items() if not key.startswith("detail")}
+            tables = {
+                name[len("tables.") :]: exported.pop(name) for name in list(exported) if name.startswith("tables.")
+            }
             state = {f"networks.{name}": value for name, value in exported.items()}
         else:
             state = read(path)
@@ -179,10 +182,7 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """The moving average, as float32 safetensors, replaced in one step."""
-        partial = path.with_suffix(".part")
-        save_file({name: value.contiguous() for name, value in self.average.items()}, partial,
-                  {"seen": str(self.seen)})
-        partial.replace(path)
+        save_tensors(self.average, path, {"seen": str(self.seen)})
 
     def batch(self, count: int, with_half: int = 0, generated: int = 0) -> Batch:
         """Training faces, mirrored at random: ``count`` photos, ``with_half`` of them with 512 px, and generated ones.
@@ -195,7 +195,7 @@ class Trainer:
         rest = self.numpy.choice(others, count - len(first), replace=False)
         flip = self.numpy.random(count) < 0.5
         pictures = self.faces.batch(np.concatenate((first, rest)), flip, self.device)
-        pixels = self.faces.half(first, flip[:len(first)], self.device)
+        pixels = self.faces.half(first, flip[: len(first)], self.device)
         if not generated:
             return Batch.of_photos(pictures, pixels)
         chosen = np.sort(self.numpy.choice(GENERATED, generated, replace=False))
@@ -206,6 +206,10 @@ class Trainer:
     def generated(self) -> np.ndarray:
         """uint8 ``(GENERATED, 1024, 1024, 3)``."""
         return generated_faces(self.exact_generator, GENERATED, cache_dir() / "faces")
+
+    def prepare_generated(self) -> None:
+        """Make the generated faces now, or read them from the cache."""
+        _ = self.generated
 
     def synthetic(self, count: int) -> tuple[Tensor, list[Tensor], Tensor]:
         """Codes ``(count, 16, 512)``, features at each level, and the previews that they give."""
@@ -218,7 +222,7 @@ class Trainer:
         """Standard deviation of S about its mean, and of F at each level."""
         codes = sample_codes(self.exact_generator, 512, self.random, mixing=0)
         code_scale = (codes[:, 0] - self.networks.gie.mean).square().mean().sqrt()
-        return code_scale, [self.prefix(codes[:32], level).std() for level in self.networks.levels]
+        return code_scale, [self.synthesize_features(codes[:32], level).std() for level in self.networks.levels]
 
     def invert(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
         """GIE in reduced precision: ``(B, 3, 256, 256)`` to S and F at each level, float32."""
@@ -226,16 +230,18 @@ class Trainer:
             s, features = self.networks.gie(image)
         return s.float(), [each.float() for each in features]
 
-    def prefix(self, codes: Tensor, level: int, features: Tensor | None = None, start: int = 0) -> Tensor:
+    def synthesize_features(self, codes: Tensor, level: int, features: Tensor | None = None, start: int = 0) -> Tensor:
         """G_s in reduced precision, with float32 at both ends."""
         kind = self.settings.precision
         given = features if features is None else features.to(kind)
-        return self.generator.prefix(codes.to(kind), level, given, start).float()
+        return self.generator.synthesize_features(codes.to(kind), level, given, start).float()
 
     def middle(self, features: list[Tensor], codes: Tensor) -> Tensor:
         """F and codes to features at the preview's level, in reduced precision."""
         kind = self.settings.precision
-        return self.generator.prefix(codes.to(kind), PREVIEW_LEVEL, features[-1].to(kind), self.networks.levels[-1])
+        return self.generator.synthesize_features(
+            codes.to(kind), PREVIEW_LEVEL, features[-1].to(kind), self.networks.levels[-1]
+        )
 
     def head(self, middle: Tensor, codes: Tensor) -> Tensor:
         """Features of :meth:`middle` to previews ``(B, 3, 256, 256)`` float32."""
@@ -246,16 +252,16 @@ class Trainer:
 
         Of photos at their 512 px: enlarged ones would teach a blur. Of generated faces at 1024 px too, half and half.
         """
-        place = tuple(torch.randint(0, window.corners(side), (2,), generator=self.random).tolist())
-        middle, codes = middle[:batch.fine], codes[:batch.fine].to(middle.dtype)
-        made = window.render(self.generator, window.surroundings(middle, place, side), codes, place).float()
-        large = window.cut(batch.large, place, side)
-        halves = torch.cat((F.avg_pool2d(large, 2), window.cut(batch.halves, place, side)))
+        place = tuple(torch.randint(0, crops.corners(side), (2,), generator=self.random).tolist())
+        middle, codes = middle[: batch.fine], codes[: batch.fine].to(middle.dtype)
+        made = crops.render(self.generator, crops.surroundings(middle, place, side), codes, place).float()
+        large = crops.cut(batch.large, place, side)
+        halves = torch.cat((F.avg_pool2d(large, 2), crops.cut(batch.halves, place, side)))
         seen = self.loss.lpips_only(F.avg_pool2d(made, 2), halves)
         if not len(large):
             return seen
-        full = self.loss.lpips_only(made[:len(large)], large)
-        return torch.cat(((seen[:len(large)] + full) / 2, seen[len(large):]))
+        full = self.loss.lpips_only(made[: len(large)], large)
+        return torch.cat(((seen[: len(large)] + full) / 2, seen[len(large) :]))
 
     def code(
         self, target: dict, batch: Batch, quality: Tensor, count: Tensor, passes: int, noise: bool = True
@@ -275,39 +281,54 @@ class Trainer:
         step = networks.scn.step(quality)
         scaled = coefficients / step
         semantic_bits = self.rate.semantic_bits((add_noise(scaled) if noise else scaled.round()) * step, step)
-        coded = soft.quantise(
-            networks, self.prefix, coefficients, encoders, quality, count, noise, self.rate.slice_bits
+        coded = differentiable.simulate_coding(
+            networks, self.synthesize_features, coefficients, encoders, quality, count, noise, self.rate.slice_bits
         )
         received = torch.arange(coded.bits.shape[1], device=count.device) < count[:, None]
         return Coded(s, coded, semantic_bits / 8, (coded.bits * received).sum(1) / 8)
 
     def refined(
-        self, target: dict, batch: Batch, s: Tensor, features: list[Tensor], quality: Tensor, count: Tensor,
+        self,
+        target: dict,
+        batch: Batch,
+        s: Tensor,
+        features: list[Tensor],
+        quality: Tensor,
+        count: Tensor,
         passes: int,
     ) -> tuple[Tensor, Sequence[Callable[[Tensor], Tensor]]]:
         """Coefficients of S, and of F at each level as functions of the base, after learned steps of refinement."""
-        networks = self.networks
+        networks, weights = self.networks, DEFAULT.preview_distortion
         coefficients = networks.scn.encode(s)
         encoders = [partial(fcn.encode, feature) for fcn, feature in zip(networks.fcn, features)]
 
-        def look(coded: soft.SoftCoded) -> Seen:
+        def look(coded: differentiable.CodedLatents) -> DistortionGradient:
             feature, codes = (tensor.detach().requires_grad_(True) for tensor in (coded.features[-1], coded.codes))
             middle = self.middle([feature], codes)
             picture = self.head(middle, codes)
             distortion = self.loss.visible(picture, target).sum()
             if batch.fine:
-                texture = self.texture(middle, codes, batch, refine.WINDOW)
-                distortion = distortion + refine.TEXTURE_WEIGHT * texture.sum()
-            return Seen(picture.detach(), *torch.autograd.grad(distortion, (feature, codes)))
+                texture = self.texture(middle, codes, batch, weights.window)
+                distortion = distortion + weights.texture * texture.sum()
+            return DistortionGradient(picture.detach(), *torch.autograd.grad(distortion, (feature, codes)))
 
         def update(*seen: Tensor | list[Tensor]) -> list[Tensor]:
             with torch.autocast(self.device.type, self.settings.precision):
                 return networks.updater(*seen)
 
         first, *others = learned_offsets(
-            networks, self.prefix, look, update, target["picture"], coefficients, encoders, quality, count, passes
+            networks,
+            self.synthesize_features,
+            look,
+            update,
+            target["picture"],
+            coefficients,
+            encoders,
+            quality,
+            count,
+            passes,
         )
-        return coefficients + first, soft.moved(encoders, others)
+        return coefficients + first, differentiable.with_offsets(encoders, others)
 
     def run(self, step: Callable[[], dict[str, Tensor]], parameters: list[dict], out: Path, name: str) -> None:
         """Call ``step`` until the time is over; it returns terms, of which ``loss`` is minimised."""
@@ -332,11 +353,16 @@ class Trainer:
             recent.append({key: value.detach() for key, value in terms.items()})
             if steps % settings.report == 0:
                 # A step need not have every term.
-                means = {key: float(torch.stack([r[key] for r in recent if key in r]).mean())
-                         for key in dict.fromkeys(key for r in recent for key in r)}
+                means = {
+                    key: float(torch.stack([r[key] for r in recent if key in r]).mean())
+                    for key in dict.fromkeys(key for r in recent for key in r)
+                }
                 recent = []
-                print(f"{name} step {steps} seen {self.seen} {share:.0%} "
-                      + " ".join(f"{key} {value:.4f}" for key, value in means.items()), flush=True)
+                print(
+                    f"{name} step {steps} seen {self.seen} {share:.0%} "
+                    + " ".join(f"{key} {value:.4f}" for key, value in means.items()),
+                    flush=True,
+                )
             if time.monotonic() - saved > 120:
                 self.save(out / f"{name}.safetensors")
                 saved = time.monotonic()
@@ -353,8 +379,10 @@ class Trainer:
 
     @torch.no_grad()
     def validate(
-        self, qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 255 / 256), limit: int = 40,
-        passes: int = refine.LEARNED,
+        self,
+        qualities: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 255 / 256),
+        limit: int = 40,
+        passes: int = DEFAULT.refinement.max_learned,
     ) -> list[dict]:
         """Means over ``limit`` held-out pictures, for S alone and each quality, after some learned steps of refinement.
 
@@ -382,7 +410,9 @@ class Trainer:
                 terms["bytes"] = coded.semantic_bytes + coded.feature_bytes
                 for index in range(fine):
                     one = slice(index, index + 1)
-                    made = self.generator.suffix(middle[one], codes[one].to(middle.dtype), PREVIEW_LEVEL).float()
+                    made = self.generator.synthesize_image(
+                        middle[one], codes[one].to(middle.dtype), PREVIEW_LEVEL
+                    ).float()
                     full.append(float(self.loss.lpips_only(made, self.faces.large(part[[index]]).to(self.device))))
                 for key, value in terms.items():
                     sums[key] = sums.get(key, 0.0) + float(value.sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import socket
@@ -15,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from tests.app.visitor import PATIENCE
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 
@@ -57,6 +61,59 @@ def photo() -> Path:
 def face_file() -> Path:
     """An aligned, synthetic face."""
     return EXAMPLES / "fair-hair.jpg"
+
+
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+
+
+@pytest.fixture(scope="session")
+def browser(photo: Path, tmp_path_factory) -> Iterator:
+    """Chromium, with a photo in place of a camera."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("needs Chromium (Debian: apt-get install chromium)")
+    film = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    with Image.open(photo) as image:
+        frame = io.BytesIO()
+        image.convert("RGB").resize((512, 512)).save(frame, "JPEG", quality=95)
+    film.write_bytes(frame.getvalue() * 5)
+    flags = [*_FLAGS, f"--use-file-for-fake-video-capture={film}"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, url: str) -> Iterator:
+    """Opens pages of visitors who know nothing of each other; no page may have raised a script error."""
+    contexts, errors = [], []
+
+    def open_page(width: int = 1440, height: int = 900, address: str = "", **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url + address)
+        page.wait_for_selector(".numbers-main strong")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,26 @@
 """The restorations that README and model card show: ``python -m tests.app.pictures``, after every change of the model.
 
-Only prepared examples are shown, since the faces of the evaluation may not be published: generated ones, which are easier
-for this codec than photos are, and one public-domain portrait.
+Only prepared examples are shown, since the faces of the evaluation may not be published: generated ones, which are
+easier for this codec than photos are, and one public-domain portrait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageFilter
 
 from app import examples
-from hsc import alignment, baselines, images
+from app.prepare import generate
+from hsc import baselines
 from hsc.codec import Codec
-from hsc.sheet import contact_sheet, grid
+from hsc.encoder.presets import DEFAULT
+from hsc.imaging import alignment, images
+from hsc.media.contact_sheet import contact_sheet, grid
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "screenshots"
 RESTORED = ("astronaut", "glasses", "girl")
@@ -35,6 +40,19 @@ DETAILS = (
     ("baby", "headband", 420, 0),
 )
 """Example, what is seen, and the left and upper edge of the crop."""
+WITHOUT_GRID = replace(DEFAULT, preview_distortion=replace(DEFAULT.preview_distortion, grid=0.0))
+"""The encoder without what 0.10.0 did against the grid: as it was in 0.9.1, but for rounding."""
+ENCODERS = (("not refined", DEFAULT.with_steps(0)), ("without grid", WITHOUT_GRID), ("now", DEFAULT))
+"""Whose files are compared where a file of 800 bytes goes wrong."""
+ARTEFACTS = (
+    ("tilted", "grid on skin", 250, 560, 160),
+    ("laughing-glasses", "broken teeth", 380, 620, 224),
+    ("fair-hair", "hatched hair", 380, 20, 256),
+    (2026, "scarlet ear", 720, 420, 224),
+    (2101, "scarf to hair", 560, 130, 256),
+)
+"""Example or seed of a face, what goes wrong, the left and upper edge of the crop, and its side; the first one has
+grain added, as no generated face has skin as rough as a camera sees it."""
 
 
 def faces() -> dict[str, Image.Image]:
@@ -51,9 +69,9 @@ def beside_vvc(codec: Codec, shown: Sequence[Image.Image], size: int = 150) -> I
     vvc = baselines.get("vvc")
     rows = []
     for face in shown:
-        row, ladder = [(face, "original")], vvc.ladder(face)
+        row, search = [(face, "original")], vvc.rate_search(face)
         for target in BESIDE_VVC:
-            data, rival = codec.encode(face, max_bytes=target), ladder.fit(target)
+            data, rival = codec.encode(face, max_bytes=target), search.fit(target)
             row += [(codec.decode(data), f"HSC {len(data):,}"), (vvc.decode(rival), f"VVC {len(rival):,}")]
         rows.append(row)
     return grid(rows, size)
@@ -72,18 +90,44 @@ def details(codec: Codec, shown: dict[str, Image.Image], size: int = 190) -> Ima
     return grid(rows, size)
 
 
+def grained(face: Image.Image, deviation: float = 9.0) -> Image.Image:
+    """A face with grain over it, of about two pixels and the same in all colours."""
+    noise = 128 + 30 * np.random.default_rng(0).standard_normal((face.height, face.width))
+    grain = Image.fromarray(noise.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.2))
+    offset = np.asarray(grain, np.float64) - 128
+    pixels = np.asarray(face.convert("RGB"), np.float64) + (offset * deviation / offset.std())[..., None]
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def artefacts(codec: Codec, shown: dict[str, Image.Image], size: int = 224) -> Image.Image:
+    """A row for each thing that goes wrong at 800 bytes: the original, and what three encoders make of it."""
+    rows = []
+    for name, caption, left, top, side in ARTEFACTS:
+        face = shown[name] if isinstance(name, str) else generate({"seed": name, "truncation": 1.0})
+        face, box = grained(face) if not rows else face, (left, top, left + side, top + side)
+        row = [(face.crop(box), caption)]
+        for encoder, preset in ENCODERS:
+            data = codec.encode(face, max_bytes=800, preset=preset)
+            row.append((codec.decode(data).crop(box), f"{encoder}, {len(data)}"))
+        rows.append(row)
+    return grid(rows, size)
+
+
 @click.command()
+@click.option("--only", multiple=True, help="Name of a picture; all by default. May be given several times.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=FOLDER)
-def main(folder: Path) -> None:
-    """Write restorations.jpg, beside-vvc.jpg and details.jpg."""
+def main(only: Sequence[str], folder: Path) -> None:
+    """Write restorations.jpg, beside-vvc.jpg, details.jpg and artefacts.jpg."""
     codec, shown = Codec.load(), faces()
-    for name, picture in (
-        ("restorations", contact_sheet(codec, [shown[name] for name in RESTORED], BYTES)),
-        ("beside-vvc", beside_vvc(codec, list(shown.values()))),
-        ("details", details(codec, shown)),
-    ):
+    pictures = {
+        "restorations": lambda: contact_sheet(codec, [shown[name] for name in RESTORED], BYTES),
+        "beside-vvc": lambda: beside_vvc(codec, list(shown.values())),
+        "details": lambda: details(codec, shown),
+        "artefacts": lambda: artefacts(codec, shown),
+    }
+    for name in only or pictures:
         path = folder / f"{name}.jpg"
-        images.save(picture, path, "Faces restored by HSC, some by VVC; not photographs.", quality=85)
+        images.save(pictures[name](), path, "Faces restored by HSC, some by VVC; not photographs.", quality=85)
         click.echo(path)
 
 

@@ -80,6 +80,46 @@ def test_strengths_that_are_no_object_are_refused_in_one_sentence(client: Client
         client.predict(handle_file(str(compressed[0])), strengths, 256, api_name="/edit")
 
 
+_NUMBERS = [
+    ("/decode", [None, -1], 0, "size must be a number, not null."),
+    ("/decode", [300, -1], 0, "size must be one of 1024, 512, 256, not 300."),
+    ("/decode", [256, {}], 0, "received_bytes must be a number, not an object."),
+    ("/edit", [{"smile": None}, 256], 0, "The strength of 'smile' must be a number, not null."),
+    ("/edit", [{"smile": "much"}, 256], 0, "The strength of 'smile' must be a number, not much."),
+    ("/edit", [{"smile": 0.5}, "large"], 0, "size must be a number, not large."),
+    ("/compress", ["few", 0], 1, "max_bytes must be a number, not few."),
+    ("/compress", [600, None], 1, "face must be a number, not null."),
+    ("/compress", [600, -1], 1, "face must be 0 or more, not -1."),
+    ("/compare", [True, 0], 1, "max_bytes must be a number, not true."),
+    ("/compare", [800, 0.5], 1, "face must be a whole number, not 0.5."),
+]
+
+
+@pytest.mark.parametrize("endpoint, arguments, photo_first, sentence", _NUMBERS)
+def test_what_is_no_number_is_refused_in_our_words(
+    client: Client, compressed, photo, endpoint, arguments, photo_first, sentence
+) -> None:
+    file = handle_file(str(photo if photo_first else compressed[0]))
+    with pytest.raises(AppError) as refused:
+        client.predict(file, *arguments, api_name=endpoint)
+    assert str(refused.value).lower() == sentence.lower()
+
+
+def test_numerals_are_numbers(client: Client, compressed) -> None:
+    picture, about = client.predict(handle_file(str(compressed[0])), "256", "-1", api_name="/decode")
+    assert about["complete"]
+    first, _ = client.predict(handle_file(str(compressed[0])), {"smile": "0.5"}, "256", api_name="/edit")
+    second, _ = client.predict(handle_file(str(compressed[0])), {"smile": 0.5}, 256, api_name="/edit")
+    with Image.open(first) as one, Image.open(second) as other:
+        assert one.size == (256, 256) and one.tobytes() == other.tobytes()
+
+
+def test_white_space_after_a_file_does_not_matter(client: Client, compressed, tmp_path: Path) -> None:
+    (tmp_path / "mailed.hsc").write_bytes(compressed[0].read_bytes() + b"\r\n")
+    _, about = client.predict(handle_file(str(tmp_path / "mailed.hsc")), 256, -1, api_name="/decode")
+    assert about["complete"] and about["bytes"] == compressed[0].stat().st_size
+
+
 def test_what_breaks_on_our_side_is_one_sentence(caplog) -> None:
     def decode() -> None:
         raise AttributeError("'list' object has no attribute 'items'")
@@ -110,9 +150,7 @@ def test_damage_is_noticed(client: Client, compressed, tmp_path: Path) -> None:
         client.predict(handle_file(str(tmp_path / "bad.hsc")), 256, -1, api_name="/decode")
 
 
-@pytest.mark.parametrize(
-    "path", ["/etc/passwd", "/proc/self/environ", "../../etc/passwd", str(Path(__file__))]
-)
+@pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", "../../etc/passwd", str(Path(__file__))])
 def test_no_path_of_the_server_can_be_given(url: str, path: str) -> None:
     body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, 600, 0]}
     event = json.load(_post(f"{url}gradio_api/call/compress", body))["event_id"]
@@ -121,9 +159,7 @@ def test_no_path_of_the_server_can_be_given(url: str, path: str) -> None:
     assert "event: error" in text and "root:" not in text
 
 
-@pytest.mark.parametrize(
-    "path", ["/etc/passwd", "README.md", "requirements.txt", str(Path(__file__)), "hsc/codec.py"]
-)
+@pytest.mark.parametrize("path", ["/etc/passwd", "README.md", "requirements.txt", str(Path(__file__)), "hsc/codec.py"])
 def test_no_file_of_the_server_is_served(url: str, path: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{url}gradio_api/file={path}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import re
 
@@ -9,10 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from app import cards, comparison, plots
-from hsc.alignment import Face
+from app import cards, compare_files, comparison, plots
 from hsc.bitstream import MAX_LAYERS
-from hsc.codec import Layer, Semantics
+from hsc.compare import Result
+from hsc.imaging.alignment import Face
+from hsc.semantics import Layer, Semantics
 
 
 def semantics(*ends: int) -> Semantics:
@@ -22,7 +24,7 @@ def semantics(*ends: int) -> Semantics:
         for index, end in enumerate(ends)
     )
     return Semantics(
-        torch.zeros(1, 16, 512), torch.zeros(1, 512, 16, 16), layers=layers, total_layers=len(layers)
+        codes=torch.zeros(1, 16, 512), features=(torch.zeros(1, 512, 16, 16),), layers=layers, total_layers=len(layers)
     )
 
 
@@ -41,8 +43,9 @@ def test_ratios_have_two_figures(after: int, text: str) -> None:
 
 def test_numbers_say_what_arrived() -> None:
     text = cards.numbers(800, 300, semantics(200), 3, 24_000)
-    assert "<strong>800</strong>" in text and "300 received so far: 1 of 3 layers" in text
-    assert "0.0061" in text and "30×" in text and "3,900×" in text
+    assert "<strong>300</strong>" in text and "received of 800 bytes: 1 of 3 layers" in text
+    assert "0.0023" in text and "80×" in text and "10,000×" in text
+    assert "<strong>0</strong>" in cards.numbers(800, 0, semantics(), 3, 24_000)
 
 
 def test_every_byte_has_a_cell_and_missing_ones_are_faint() -> None:
@@ -77,8 +80,8 @@ def test_charts_say_what_they_show() -> None:
 def test_faces_can_be_picked_only_where_there_is_a_choice() -> None:
     photo = Image.new("RGB", (400, 200))
     faces = [Face((10, 20, 110, 120), np.zeros((68, 2)), 1.0), Face((-20, 0, 40, 60), np.zeros((68, 2)), 1.0)]
-    assert cards.face_picker(photo, faces[:1], 0) == ""
-    text = cards.face_picker(photo, faces, 1)
+    assert cards.face_picker(photo, photo.size, faces[:1], 0) == "" == cards.face_picker(None, (0, 0), faces, 0)
+    text = cards.face_picker(photo, photo.size, faces, 1)
     assert text.count("<button") == 2 and 'aria-label="Face 2 of 2"' in text
     assert "left:2.50%;top:10.00%;width:25.00%;height:50.00%" in text
     assert "left:0.00%;top:0.00%;width:10.00%;height:30.00%" in text  # cut at the photo's edge
@@ -93,4 +96,25 @@ def test_the_committed_benchmark_gives_the_plot_its_curves() -> None:
     rows = comparison.benchmark()
     assert {"hsc", "vvc", "hific"} <= {row.codec for row in rows} and all(row.count == 64 for row in rows)
     figure = plots.rate_distortion([], "lpips_alex", rows)
-    assert "HSC" in {trace.name for trace in figure.data}
+    assert {"HSC", "HiFiC"} <= {trace.name for trace in figure.data}
+    assert figure.layout.legend.y > 1  # not over the title of the axis
+
+
+def test_a_metric_that_no_result_has_is_not_offered() -> None:
+    results = [Result("hsc", "HSC", "hsc", "face", 800, 790, {"lpips_alex": 0.3, "psnr": 22.0})]
+    assert comparison.measured(results) == ["lpips_alex", "psnr"] and comparison.measured([]) == []
+
+
+def test_a_comparison_is_taken_home_as_numbers_and_as_one_page(tmp_path) -> None:
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "a.png")
+    results = [
+        Result("hsc", "HSC", "hsc", "face", 800, 790, {"lpips_alex": 0.3, "psnr": 22.0}),
+        Result("jpeg", "JPEG <1992>", "classical", "face", 800, 9000, {"lpips_alex": 0.6}),
+        Result("elic", "ELIC", "learned", "face", 800, reason="it has no weights"),
+    ]
+    lines = list(csv.reader(io.StringIO(compare_files.numbers(results))))
+    assert lines[0] == ["codec", "name", "target_bytes", "bytes", "fits", "lpips_alex", "psnr", "reason"]
+    assert lines[1] == ["hsc", "HSC", "800", "790", "1", "0.3", "22", ""]
+    assert lines[2][4:7] == ["0", "0.6", ""] and lines[3][3] == "" and lines[3][-1] == "It has no weights."
+    page = compare_files.report(tmp_path / "a.png", results, {"hsc": tmp_path / "a.png", "jpeg": tmp_path / "gone.png"})
+    assert page.count("data:image/png") == 2 and "JPEG &lt;1992&gt;" in page and "http" not in page

@@ -12,8 +12,8 @@ def test_a_range_hands_over_a_number() -> None:
     assert slider.preprocess("0.75") == 0.75
 
 
-@pytest.mark.parametrize("payload", [None, {}, {"value": None}, "much", {"value": [1]}])
-def test_a_range_takes_nonsense_for_zero(payload) -> None:
+@pytest.mark.parametrize("payload", [None, {}, {"value": None}])
+def test_a_range_that_was_not_touched_is_zero(payload) -> None:
     assert RangeInput("Smile").preprocess(payload) == 0.0
 
 

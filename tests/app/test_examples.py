@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import ImageChops, ImageStat
 
-from app import examples
+from app import examples, prepare
 from app.session import Session
 from app.studio import DEFAULT_BYTES, Studio
 from hsc import bitstream
@@ -29,8 +29,8 @@ def one(tmp_path: Path, monkeypatch, studio) -> Studio:
 def encoded(one: Studio, monkeypatch) -> list[int]:
     """Sizes that were really encoded."""
     sizes: list[int] = []
-    encode = one._encode
-    monkeypatch.setattr(one, "_encode", lambda crop, size, *rest: sizes.append(size) or encode(crop, size, *rest))
+    improve = one._improve
+    monkeypatch.setattr(one, "_improve", lambda crop, size, *rest: sizes.append(size) or improve(crop, size, *rest))
     return sizes
 
 
@@ -43,9 +43,7 @@ def test_a_prepared_file_stands_for_an_encode(one: Studio, encoded: list[int]) -
 
 
 @pytest.mark.parametrize("damage", ["model", "cut", "none"])
-def test_a_prepared_file_that_is_not_of_this_model_is_ignored(
-    one: Studio, encoded: list[int], damage: str
-) -> None:
+def test_a_prepared_file_that_is_not_of_this_model_is_ignored(one: Studio, encoded: list[int], damage: str) -> None:
     picture = one.example(0)
     data = one.codec.encode(picture.crop, max_bytes=300, refine=0)
     if damage == "model":
@@ -58,8 +56,8 @@ def test_a_prepared_file_that_is_not_of_this_model_is_ignored(
 
 
 def test_the_tool_writes_what_the_page_takes(one: Studio, encoded: list[int], monkeypatch) -> None:
-    monkeypatch.setattr("app.studio.Studio", lambda: one)
-    done = CliRunner().invoke(examples.main, [])
+    monkeypatch.setattr("app.prepare.Studio", lambda: one)
+    done = CliRunner().invoke(prepare.main, [])
     assert done.exit_code == 0 and one.examples[0].prepared.name in done.output
     data = one.encode(Session(), one.example(0), DEFAULT_BYTES)
     assert data == one.examples[0].prepared.read_bytes() and not encoded
@@ -74,7 +72,7 @@ def test_what_is_shipped_prepared_is_of_the_shipped_model(studio) -> None:
             restored = studio.codec.decode(data, 256)
             crop = studio.example(index).crop.resize((256, 256))
             error = sum(value**2 for value in ImageStat.Stat(ImageChops.difference(crop, restored)).rms) / 3
-            assert error < 1500, f"{example.name}: run python -m app.examples"
+            assert error < 1500, f"{example.name}: run python -m app.prepare"
 
 
 def test_there_are_a_dozen_synthetic_faces_and_one_credited_photo() -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -17,6 +18,14 @@ from hsc.errors import WeightsError
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture
+def own_temporary_files(monkeypatch, tmp_path: Path) -> None:
+    """The program keeps the temporary files of its process in a folder of its own; afterwards all is as it was."""
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)
+    for name in ("TMPDIR", "GRADIO_TEMP_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+
+
 @pytest.mark.skipif(importlib.util.find_spec("mcp") is not None, reason="says what happens without mcp")
 def test_mcp_without_its_package_is_refused_in_one_sentence() -> None:
     command = [sys.executable, "-m", "app", "--mcp"]
@@ -26,7 +35,7 @@ def test_mcp_without_its_package_is_refused_in_one_sentence() -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_missing_weights_are_one_sentence(monkeypatch) -> None:
+def test_missing_weights_are_one_sentence(monkeypatch, own_temporary_files) -> None:
     from app import __main__ as program
     from app import studio
 
@@ -40,7 +49,7 @@ def test_missing_weights_are_one_sentence(monkeypatch) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_page_that_cannot_be_reached_is_one_sentence(monkeypatch) -> None:
+def test_a_page_that_cannot_be_reached_is_one_sentence(monkeypatch, own_temporary_files) -> None:
     from app import __main__ as program
     from app import studio
 

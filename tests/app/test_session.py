@@ -8,6 +8,7 @@ from PIL import Image
 from app import session as sessions
 from app.session import Folder, Picture, Sessions
 from hsc.errors import HSCError, ImageError
+from hsc.imaging.provenance import DigitalSource
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +19,8 @@ def own_folder(tmp_path, monkeypatch) -> None:
 def test_pngs_say_what_they_are(tmp_path) -> None:
     path = Folder().png(Image.new("RGB", (8, 8), "red"), "edited", "Edited by HSC: synthetic.")
     with Image.open(path) as image:
-        assert image.text == {"Software": "HSC Studio", "Comment": "Edited by HSC: synthetic."}
+        assert image.text["Software"] == "HSC Studio" and image.text["Comment"] == "Edited by HSC: synthetic."
+        assert DigitalSource.EDITED.uri in image.text["XML:com.adobe.xmp"]
         assert image.getpixel((0, 0)) == (255, 0, 0)
     assert path.name == "edited.png" and tmp_path in path.parents
 
@@ -109,3 +111,78 @@ def test_nothing_is_written_for_a_visit_that_is_over() -> None:
     with pytest.raises(HSCError, match="over"):
         folder.data(b"1", "a")
     assert not folder.path.exists()
+
+
+def test_a_late_call_of_a_closed_page_leaves_nothing(monkeypatch) -> None:
+    everybody = Sessions()
+    everybody.get("one")
+    everybody.close("one")
+    with pytest.raises(HSCError, match="over"):
+        everybody.get("one")
+    assert not len(everybody)
+    monkeypatch.setattr("app.session._LATE", 0)  # a page that found its connection again
+    assert everybody.get("one") is everybody.get("one")
+
+
+def test_the_empty_never_push_out_a_face() -> None:
+    everybody = Sessions(limit=3)
+    faces = [everybody.get(key).folder.data(b"face", "face.hsc") for key in ("one", "other")]
+    for index in range(100):
+        everybody.get(f"nobody {index}", "elsewhere")
+    assert all(face.exists() for face in faces) and len(everybody) == 3
+
+
+def test_a_crowd_pushes_out_its_own() -> None:
+    everybody = Sessions(limit=4)
+    mine = everybody.get("mine", "here")
+    mine.folder.data(b"face", "face.hsc")
+    for index in range(20):
+        everybody.get(f"crowd {index}", "elsewhere").folder.data(b"face", "face.hsc")
+    assert everybody.get("mine", "here") is mine and len(everybody) == 4
+
+
+def test_whoever_is_at_work_keeps_the_face_and_newcomers_are_told() -> None:
+    everybody = Sessions(limit=3)
+    at_work = [everybody.get(key) for key in "abc"]
+    for key, session in zip("abc", at_work):
+        session.folder.data(b"face", "face.hsc")
+        everybody.get(key)  # a slider moves
+    with pytest.raises(HSCError, match="As many visitors are here"):
+        everybody.get("d")
+    assert [everybody.get(key) for key in "abc"] == at_work
+    at_work[1].used -= 1000
+    everybody.get("d")
+    assert everybody.get("a") is at_work[0] and len(everybody) == 3
+
+
+def test_results_of_calls_lie_in_one_folder_for_each_address(monkeypatch) -> None:
+    monkeypatch.setattr(sessions, "_KEPT_RESULTS", 3)
+    everybody = Sessions()
+    files = [everybody.results("here").data(b"1", "face.hsc") for _ in range(5)]
+    other = everybody.results("there").data(b"1", "face.hsc")
+    assert [file.exists() for file in files] == [False, False, True, True, True] and other.exists()
+    assert everybody.results("here") is everybody.results("here") and len(everybody) == 2
+
+
+def test_a_visitor_has_so_many_bytes_on_disk() -> None:
+    folder = Folder(most=250)
+    shown = folder.data(b"x" * 100, "shown.png")
+    first, second = (folder.data(b"x" * 100, name) for name in ("a.png", "b.png"))
+    assert not shown.exists() and first.exists() and second.exists()
+    folder.keep(first)
+    third = folder.data(b"x" * 100, "c.png")
+    assert first.exists() and not second.exists() and third.exists()
+    assert folder.data(b"x" * 1000, "large.png").exists()  # a single one is bounded elsewhere
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(monkeypatch) -> None:
+    folder = Folder()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    for write in (lambda: folder.data(b"1", "face.hsc"), lambda: folder.png(Image.new("RGB", (8, 8)), "a", "note")):
+        with pytest.raises(HSCError, match="cannot be written"):
+            write()
+    assert not folder.used and not list(folder.path.rglob("*.*"))

@@ -16,9 +16,7 @@ def test_the_settings_name_this_gradio_and_a_file_that_is_there(tmp_path: Path) 
     laid_out = space.lay_out(tmp_path / "space")
     assert Path(settings["app_file"]) in laid_out
     assert Path("assets/screenshots/thumbnail.jpg") in laid_out
-    assert not [
-        path for path in laid_out if path.parts[0] in ("tests", ".git", ".venv") or path.suffix == ".pyc"
-    ]
+    assert not [path for path in laid_out if path.parts[0] in ("tests", ".git", ".venv") or path.suffix == ".pyc"]
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
@@ -61,6 +59,5 @@ def test_a_thumbnail_gets_the_address_that_it_will_have(tmp_path: Path) -> None:
     readme.write_text("---\ntitle: x\nthumbnail: assets/a.jpg\n---\nthumbnail: stays\n")
     space.address_thumbnail(readme, "https://hub.example/spaces/me/it/resolve/main")
     assert readme.read_text() == (
-        "---\ntitle: x\nthumbnail: https://hub.example/spaces/me/it/resolve/main/assets/a.jpg\n---\n"
-        "thumbnail: stays\n"
+        "---\ntitle: x\nthumbnail: https://hub.example/spaces/me/it/resolve/main/assets/a.jpg\n---\nthumbnail: stays\n"
     )

@@ -17,11 +17,7 @@ from hsc.baselines.vvc import VVC
 
 ROOT = Path(__file__).resolve().parents[2]
 # VVC at its best scale differs from VVC in the search alone, which has its own test below.
-KEYS = [
-    codec.key
-    for codec in baselines.codecs()
-    if codec.kind in ("standard", "image") and codec.key != "vvc-scaled"
-]
+KEYS = [codec.key for codec in baselines.codecs() if codec.kind in ("standard", "image") and codec.key != "vvc-scaled"]
 VIDEO = [key for key in KEYS if baselines.get(key).kind == "standard"]
 
 
@@ -57,8 +53,8 @@ def test_round_trip_at_a_fair_rate(codec, scene):
 
 
 def test_more_bytes_are_used_and_serve(codec, scene):
-    ladder = codec.ladder(scene)
-    small, large = ladder.fit(1200), ladder.fit(2500)
+    search = codec.rate_search(scene)
+    small, large = search.fit(1200), search.fit(2500)
     assert len(small) < len(large)
     assert psnr(codec.decode(small), scene) < psnr(codec.decode(large), scene)
 
@@ -122,9 +118,7 @@ def test_decodes_in_a_fresh_process_from_nothing_but_its_bytes(codec, scene):
         f"image = baselines.get({codec.key!r}).decode(sys.stdin.buffer.read())\n"
         "image.save(sys.stdout.buffer, 'PNG')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=data, capture_output=True, cwd=ROOT, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, cwd=ROOT, check=True)
     fresh = Image.open(io.BytesIO(done.stdout))
     assert np.array_equal(np.asarray(fresh), np.asarray(codec.decode(data)))
 
@@ -168,22 +162,19 @@ def test_unknown_scaling():
 
 
 @pytest.mark.parametrize("quantiser", [48, 54])
-def test_vvc_agrees_with_vvenc_run_by_hand(quantiser):
+def test_vvc_agrees_with_vvenc_run_by_hand(quantiser, shared):
     """Same QP, ffmpeg's own colour conversion instead of ours: bytes within 2% and LPIPS within 0.01 of it.
 
     On one picture, where the encoder may fall to another decision for one rounding, twice that is allowed.
     """
-    folder = ROOT / "../shared/data/eval1024"
-    files = sorted(folder.glob("*.jpg"))
-    if not files:
-        pytest.skip(f"needs the evaluation pictures in {folder}")
+    files = sorted((shared / "data" / "eval1024").glob("*.jpg"))
     codec = VVC(preset="fast")
     if codec.available():
         pytest.skip(codec.available())
     import torch
 
     from hsc.baselines import ffmpeg
-    from hsc.lpips import LPIPS
+    from hsc.metrics.lpips import LPIPS
 
     image = Image.open(files[7]).convert("RGB")
     exact = "flags=accurate_rnd+full_chroma_int+bicubic"
@@ -223,18 +214,16 @@ def test_vvc_agrees_with_vvenc_run_by_hand(quantiser):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantiser", [45, 54])
-def test_vvc_agrees_with_vvenc_over_the_whole_set(quantiser):
+def test_vvc_agrees_with_vvenc_over_the_whole_set(quantiser, shared):
     """Mean bytes within 2% and mean LPIPS within 0.01 of VVenC run by hand at the same QP on 64 pictures."""
-    folder, curve = ROOT / "../shared/data/eval1024", ROOT / "../shared/reference/vvc_eval1024.csv"
-    if not curve.is_file() or not folder.is_dir():
-        pytest.skip(f"needs {curve}")
+    folder, curve = shared / "data" / "eval1024", shared / "reference" / "vvc_eval1024.csv"
     codec = VVC(preset="fast")
     if codec.available():
         pytest.skip(codec.available())
     import torch
 
-    from hsc import images
-    from hsc.lpips import LPIPS
+    from hsc.imaging import images
+    from hsc.metrics.lpips import LPIPS
 
     lines = [line.split(",") for line in curve.read_text().splitlines() if line[0] != "#"]
     row = next(dict(zip(lines[0], line)) for line in lines[1:] if line[0] == str(quantiser))

@@ -20,7 +20,7 @@ TINY = HiFiCConfig(widths=(8, 12, 16), latent=10, hyper=12, side=6, blocks=2, ra
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
+def weights(compressai, tmp_path_factory) -> Path:
     """An untrained model whose latents are large enough to cost bytes."""
     torch.manual_seed(0)
     model = HiFiC(TINY)
@@ -37,9 +37,7 @@ def test_parameters_of_the_paper():
     """Appendix A: 7.4 million in E, 156.8 in G and 17.3 in the probability model."""
     with torch.device("meta"):
         model = HiFiC(hific.PAPER)
-    millions = {
-        name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in model.named_children()
-    }
+    millions = {name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in model.named_children()}
     assert round(millions["encoder"], 1) == 7.4
     assert round(millions["decoder"], 1) == 156.8
     hyper = millions["hyper_analysis"] + millions["hyper_synthesis_mean"] + millions["hyper_synthesis_scale"]
@@ -80,6 +78,7 @@ def test_gains_between_the_rates():
     assert HiFiC(HiFiCConfig(widths=(8, 8), latent=4, hyper=4, side=4, blocks=1)).gain(0.7).eq(1).all()
 
 
+@pytest.mark.usefixtures("compressai")
 def test_the_density_is_compressais():
     """The same likelihoods as CompressAI's bottleneck with our parameters, and its tails hold the mass."""
     torch.manual_seed(0)
@@ -135,8 +134,8 @@ def test_the_file_has_the_size_that_was_estimated(weights):
 def test_rates_rise_with_quality_and_the_codec_fits(weights):
     codec = HiFiCCodec(weights)
     image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8))
-    ladder = codec.ladder(image)
-    sizes = [len(ladder.at(quality)) for quality in (0, 20, 40, 63)]
+    search = codec.rate_search(image)
+    sizes = [len(search.at(quality)) for quality in (0, 20, 40, 63)]
     assert sizes == sorted(set(sizes))
     target = (sizes[1] + sizes[2]) // 2
     data = codec.encode(image, target)
@@ -154,9 +153,7 @@ def test_decodes_in_a_fresh_process(weights):
         f"image = HiFiCCodec(pathlib.Path({str(weights)!r})).decode(sys.stdin.buffer.read())\n"
         "image.save(sys.stdout.buffer, 'PNG')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=data, capture_output=True, cwd=ROOT, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, cwd=ROOT, check=True)
     difference = np.asarray(Image.open(io.BytesIO(done.stdout)), int) - np.asarray(codec.decode(data), int)
     assert np.abs(difference).max() <= 1
 
@@ -214,6 +211,7 @@ def test_damaged_weights_are_not_missing_ones(tmp_path, monkeypatch, weights):
     assert "damaged" in reason and "not here" not in reason
 
 
+@pytest.mark.usefixtures("compressai")
 def test_a_name_without_a_cache_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("HSC_BASELINES", raising=False)
     (tmp_path / "file").touch()
@@ -236,12 +234,13 @@ def test_weights_that_cannot_be(tmp_path):
 
 def test_without_weights_the_reason_says_what_to_do(tmp_path, monkeypatch, weights):
     monkeypatch.setenv("HSC_BASELINES", str(tmp_path))
-    monkeypatch.setattr("hsc.weights._SHIPPED", tmp_path / "none")
+    monkeypatch.setattr("hsc.paths.assets", lambda: tmp_path / "none")
     assert "hsc.train.hific" in HiFiCCodec().available()
     (tmp_path / "hific.safetensors").write_bytes(weights.read_bytes())
     assert HiFiCCodec().available() is None
 
 
+@pytest.mark.usefixtures("compressai")
 def test_the_shipped_weights_restore_a_face(tmp_path, monkeypatch):
     monkeypatch.setenv("HSC_BASELINES", str(tmp_path))
     codec = HiFiCCodec()

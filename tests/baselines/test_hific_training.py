@@ -12,8 +12,8 @@ from PIL import Image
 
 from hsc.baselines.hific import HiFiCCodec, HiFiCConfig
 from hsc.errors import HSCError, WeightsError
-from hsc.train import hific as training
-from hsc.train.hific import Crops, RateControl, Settings, Trainer
+from hsc.train import baselines as training
+from hsc.train.baselines import Crops, RateControl, Settings, Trainer
 
 TINY = HiFiCConfig(widths=(8, 12, 16), latent=8, hyper=8, side=4, blocks=1, rates=2)
 
@@ -79,11 +79,10 @@ def test_steps_move_both_networks_and_better_the_picture(shard):
     logs = [trainer.step(batch, *optimisers) for _ in range(25)]
     assert np.mean([log["loss"] for log in logs[-5:]]) < 0.9 * np.mean([log["loss"] for log in logs[:5]])
     assert all(np.isfinite(list(log.values())).all() for log in logs)
-    assert any(
-        not torch.equal(value, before[name]) for name, value in trainer.discriminator.state_dict().items()
-    )
+    assert any(not torch.equal(value, before[name]) for name, value in trainer.discriminator.state_dict().items())
 
 
+@pytest.mark.usefixtures("compressai")
 def test_resumes_and_exports(shard, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "PIECE", 20000)
     trainer = Trainer(settings(), TINY)
@@ -97,7 +96,7 @@ def test_resumes_and_exports(shard, tmp_path, monkeypatch):
     for name, value in trainer.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], value)
     result = CliRunner().invoke(
-        training.main, ["--from", str(tmp_path / "run"), "--export", str(tmp_path / "w.safetensors")]
+        training.main, ["hific", "--from", str(tmp_path / "run"), "--export", str(tmp_path / "w.safetensors")]
     )
     assert result.exit_code == 0, result.output
     codec = HiFiCCodec(tmp_path / "w.safetensors")
@@ -134,7 +133,7 @@ def test_validation_covers_every_rate(shard, monkeypatch):
 
 
 def test_the_command_says_what_is_missing():
-    result = CliRunner().invoke(training.main, ["--minutes", "1"])
+    result = CliRunner().invoke(training.main, ["hific", "--minutes", "1"])
     assert result.exit_code == 2 and "--data" in result.output
 
 
@@ -144,5 +143,5 @@ def test_the_command_says_what_is_missing():
     (["--device", "nonsense"], "nonsense"),
 ])  # fmt: skip
 def test_the_command_refuses_in_one_sentence_and_with_code_2(words, said, tmp_path):
-    result = CliRunner().invoke(training.main, [word.format(tmp_path) for word in words])
+    result = CliRunner().invoke(training.main, ["hific", *(word.format(tmp_path) for word in words)])
     assert result.exit_code == 2 and said in result.output and "Traceback" not in result.output

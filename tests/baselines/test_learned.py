@@ -12,7 +12,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from hsc.baselines import BaselineError, codecs, pixels
-from hsc.baselines.learned import ELIC, MSILLM, Cheng2020, Hyperprior, read_weights
+from hsc.baselines.learned import ELIC, MSILLM, Cheng2020, Hyperprior
+from hsc.baselines.weights_folder import read_weights
 from hsc.errors import WeightsError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ LEARNED = Hyperprior, Cheng2020, MSILLM, ELIC
 
 
 @pytest.fixture(scope="module", params=LEARNED)
-def installed(request, tmp_path_factory):
+def installed(compressai, request, tmp_path_factory):
     """A codec with weights for two qualities, one file of each kind."""
     folder = tmp_path_factory.mktemp("weights")
     state = {name: value.clone().contiguous() for name, value in untrained(request.param).items()}
@@ -56,6 +57,7 @@ def installed(request, tmp_path_factory):
     return request.param(folder)
 
 
+@pytest.mark.usefixtures("compressai")
 @pytest.mark.parametrize("codec", LEARNED)
 def test_without_weights_the_reason_says_where_they_go(codec, tmp_path, monkeypatch):
     monkeypatch.setenv("HSC_BASELINES", str(tmp_path))
@@ -71,6 +73,7 @@ def test_without_compressai(monkeypatch):
     assert "compressai" in Hyperprior().available()
 
 
+@pytest.mark.usefixtures("compressai")
 def test_what_the_zoo_downloaded_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("HSC_BASELINES", str(tmp_path))
@@ -102,12 +105,8 @@ def test_decodes_in_a_fresh_process(installed):
         f"codec = learned.{type(installed).__name__}(pathlib.Path({str(installed._folder)!r}))\n"
         "codec.decode(sys.stdin.buffer.read()).save(sys.stdout.buffer, 'PNG')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=data, capture_output=True, cwd=ROOT, check=True
-    )
-    difference = np.asarray(Image.open(io.BytesIO(done.stdout)), int) - np.asarray(
-        installed.decode(data), int
-    )
+    done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, cwd=ROOT, check=True)
+    difference = np.asarray(Image.open(io.BytesIO(done.stdout)), int) - np.asarray(installed.decode(data), int)
     assert np.abs(difference).max() <= 1
 
 
@@ -133,6 +132,7 @@ def test_one_quality_is_loaded_to_see_whether_it_works(installed):
     assert codec.available() is None and list(codec._networks) == [1]
 
 
+@pytest.mark.usefixtures("compressai")
 def test_weights_that_are_something_else(tmp_path):
     (tmp_path / "cheng2020-1.safetensors").write_bytes(b"no tensors")
     assert "cheng2020-1.safetensors" in Cheng2020(tmp_path).available()

@@ -33,9 +33,7 @@ def test_grey_survives_unchanged():
 def test_chroma_has_no_shift():
     """A linear ramp of chroma comes back where it was: a half-sample shift would move every value by two."""
     ramp = np.arange(0, 256, 4, dtype=np.uint8)
-    rgb = np.stack(np.broadcast_arrays(ramp[None, :], np.uint8(128), 255 - ramp[:, None]), -1).astype(
-        np.uint8
-    )
+    rgb = np.stack(np.broadcast_arrays(ramp[None, :], np.uint8(128), 255 - ramp[:, None]), -1).astype(np.uint8)
     back = yuv420p10_to_rgb(rgb_to_yuv420p10(rgb), 64, 64).astype(int)
     assert np.abs(back - rgb)[2:-2, 2:-2].max() <= 1
 
@@ -53,11 +51,7 @@ def test_padding_repeats_the_edge():
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
 def test_every_mode_becomes_rgb(mode):
-    image = (
-        Image.new("RGBA", (3, 2), (10, 20, 30, 0)).convert(mode)
-        if mode != "I;16"
-        else Image.new("I;16", (3, 2))
-    )
+    image = Image.new("RGBA", (3, 2), (10, 20, 30, 0)).convert(mode) if mode != "I;16" else Image.new("I;16", (3, 2))
     assert to_rgb(image).mode == "RGB"
     assert to_rgb(image).size == (3, 2)
 
@@ -85,9 +79,7 @@ def test_frame_round_trip(size, scale):
         assert len(data) - len(stream) <= 7
 
 
-@pytest.mark.parametrize(
-    "data", [b"P", b"P\x80", b"P\x80\x80\x80\x80\x80", b"P\x00\x05", b"P\xff\xff\xff\x7f\x05"]
-)
+@pytest.mark.parametrize("data", [b"P", b"P\x80", b"P\x80\x80\x80\x80\x80", b"P\x00\x05", b"P\xff\xff\xff\x7f\x05"])
 def test_damaged_frame_is_refused(data):
     with pytest.raises(BaselineError):
         Frame.read(data)

@@ -20,7 +20,7 @@ EDITS = {"smile": 0.75, "eyeglasses": 1.0, "makeup": -0.5}
 
 
 def main() -> None:
-    codec = hsc.Codec.load()
+    codec = hsc.Codec.load(device="cpu")
     data = bitstream.append_edits(SOURCE.read_bytes(), directions.to_ids(EDITS))
     (FOLDER / "edited.hsc").write_bytes(data)
     semantics = codec.parse(data)

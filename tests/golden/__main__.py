@@ -16,20 +16,23 @@ import hsc
 from hsc.generator import sample_codes
 
 FOLDER = Path(__file__).parent
-FILES = {"short": (11, {"max_bytes": 400}), "middle": (12, {"max_bytes": 1000}),
-         "long": (13, {"quality": 140, "refine": 0}), "detailed": (14, {"quality": 110})}
+FILES = {
+    "short": (11, {"max_bytes": 400}),
+    "middle": (12, {"max_bytes": 1000}),
+    "long": (13, {"quality": 140, "refine": 0}),
+    "detailed": (14, {"quality": 110}),
+}
 
 
 def main() -> None:
-    codec = hsc.Codec.load()
+    codec = hsc.Codec.load(device="cpu")
     for name, (seed, rate) in FILES.items():
         codes = sample_codes(codec.generator, 1, torch.Generator().manual_seed(seed), mixing=0)
         face = codec.render(codec.semantics(codes))
         data = codec.encode(face, **rate)
         (FOLDER / f"{name}.hsc").write_bytes(data)
         semantics = codec.parse(data)
-        symbols = {layer.name: values.astype(np.int16)
-                   for layer, values in zip(semantics.layers, semantics.symbols)}
+        symbols = {layer.name: values.astype(np.int16) for layer, values in zip(semantics.layers, semantics.symbols)}
         np.savez_compressed(FOLDER / f"{name}.npz", **symbols)
         print(name, len(data), "bytes")
 

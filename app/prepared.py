@@ -1,0 +1,46 @@
+"""Pictures of prepared faces, drawn once for all visitors: most come for the first example, and look at it as it is."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+from app.session import Session
+
+_MOST = 24
+"""Pictures that are remembered, a megabyte and a half each."""
+
+
+class PreparedPictures:
+    """PNG files by what they show; every visitor gets a file of their own."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._files: OrderedDict[Hashable, bytes] = OrderedDict()
+
+    def file(self, session: Session, name: str, key: Hashable, draw: Callable[[], Path]) -> Path:
+        """A picture in the folder of a session.
+
+        Args:
+            session: whose picture it is; those of faces that are not prepared are drawn, and not remembered.
+            name: of the file.
+            key: what it shows of the prepared face.
+            draw: makes the file where nobody has seen it yet.
+        """
+        example = session.picture.example if session.picture is not None else ""
+        if not example:
+            return draw()
+        with self._lock:
+            known = self._files.get((example, key))
+            if known is not None:
+                self._files.move_to_end((example, key))
+        if known is not None:
+            return session.folder.data(known, name)
+        path = draw()
+        with self._lock:
+            self._files[example, key] = path.read_bytes()
+            while len(self._files) > self._most:
+                self._files.popitem(last=False)
+        return path

@@ -1,0 +1,1 @@
+"""The command line ``hsc``; :func:`hsc.cli.main.run` is its entry point."""

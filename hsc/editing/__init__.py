@@ -1,0 +1,1 @@
+"""Edits of decoded semantics."""

@@ -1,0 +1,1 @@
+"""From decoded semantics to pictures."""

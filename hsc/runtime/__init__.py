@@ -1,0 +1,1 @@
+"""What every process has from its system: memory, and files that are written whole."""

@@ -1,0 +1,176 @@
+/**
+ * From coefficients to pictures: which graph runs on what. Where the graphs run is not known here.
+ *
+ * Tensors are Float32Array with their shapes implied: codes (1, 16, 512), features (1, 512, n, n), pictures (1, 3, n, n).
+ */
+
+import { BitstreamError } from "../core/errors.js";
+
+const LAYERS = 16;
+const LATENT = 512;
+const SIZE = 1024;
+const CODES = [1, LAYERS, LATENT];
+const FINEST = 64; // side of the features that pictures are made of
+const STRIP = 16; // rows of theirs that a large picture is made of at a time: a quarter of the memory, and room to give way
+const BESIDE = 2; // rows above and below that its convolutions see
+const featureShape = (size) => [1, 512, size, size];
+
+/** Files of the graphs that `hsc export` writes. */
+export const GRAPHS = {
+  semantics: "semantics.onnx",
+  to16: "synthesis_16.onnx",
+  to32: "synthesis_16_32.onnx",
+  to64: "synthesis_32_64.onnx",
+  changes: ["change_16.onnx", "change_32.onnx", "change_64.onnx"],
+  preview: "preview.onnx",
+  image: "image.onnx",
+};
+
+/** A face between coefficients and pictures. */
+export class Features {
+  /**
+   * @param {Float32Array} codes S^ `(1, 16, 512)`
+   * @param {Float32Array} at16 F^ `(1, 512, 16, 16)`
+   * @param {Float32Array} at32 F^ `(1, 512, 32, 32)`
+   * @param {Float32Array} at64 what is rendered, `(1, 512, 64, 64)`, detail included
+   * @param {Float32Array | null} detail what a file, or an edit, adds to the features at 64x64
+   */
+  constructor(codes, at16, at32, at64, detail) {
+    Object.assign(this, { codes, at16, at32, at64, detail });
+  }
+}
+
+export class Pipeline {
+  /**
+   * @param {(graph: string, inputs: Record<string, {data: Float32Array, dims: number[]}>) => Promise<Float32Array>} run
+   * @param {Float32Array} meanCodes the mean latent as style codes, which S^ is where a file holds none
+   * @param {boolean} [strips] whether `image.onnx` is one that makes some rows at a time
+   */
+  constructor(run, meanCodes, strips = false) {
+    this.run = run;
+    this.meanCodes = meanCodes;
+    this.strips = strips;
+  }
+
+  /** @param {import("../core/parse.js").Coefficients} coefficients */
+  async features(coefficients) {
+    const { semantics, levels } = coefficients;
+    const codes = semantics
+      ? await this.run(GRAPHS.semantics, { coefficients: tensor(Float32Array.from(semantics), [1, 768]) })
+      : this.meanCodes;
+    const at16 = await this.#level(0, levels[0], await this.synthesize16(codes));
+    const at32 = await this.#level(1, levels[1], await this.synthesize32(codes, at16));
+    const base = await this.synthesize64(codes, at32);
+    const detail = levels[2] ? await this.#change(2, levels[2], base) : null;
+    return new Features(codes, at16, at32, detail ? sum(base, detail) : base, detail);
+  }
+
+  /**
+   * G_s to 16x16, of style codes that may move from place to place.
+   * @param {Float32Array} codes
+   * @param {Shift[]} [shifts]
+   */
+  synthesize16(codes, shifts) {
+    return this.run(GRAPHS.to16, placed(codes, shifts, [4, 8, 16]));
+  }
+
+  /** The generator from 16x16 to 32x32. */
+  synthesize32(codes, at16, shifts) {
+    return this.run(GRAPHS.to32, { ...placed(codes, shifts, [16, 32]), features: tensor(at16, featureShape(16)) });
+  }
+
+  /** The generator from 32x32 to 64x64. */
+  synthesize64(codes, at32, shifts) {
+    return this.run(GRAPHS.to64, { ...placed(codes, shifts, [32, 64]), features: tensor(at32, featureShape(32)) });
+  }
+
+  /** An approximate picture `(3, 256, 256)`, nominally in [-1, 1]. */
+  preview(features) {
+    return this.#render(GRAPHS.preview, features);
+  }
+
+  /** The picture `(3, 1024, 1024)`, nominally in [-1, 1]. */
+  async image(features) {
+    if (!this.strips) return this.#render(GRAPHS.image, features);
+    const picture = new Float32Array(3 * SIZE * SIZE);
+    for (let first = 0; first < FINEST; first += STRIP) {
+      const start = Math.max(first - BESIDE, 0);
+      const rows = Float32Array.from({ length: Math.min(first + STRIP + BESIDE, FINEST) - start }, (_, at) => start + at);
+      const strip = await this.#render(GRAPHS.image, features, { rows: tensor(rows, [rows.length]) });
+      for (let channel = 0; channel < 3; channel++) {
+        const from = ((channel * rows.length + first - start) * SIZE * SIZE) / FINEST;
+        const values = strip.subarray(from, from + (STRIP * SIZE * SIZE) / FINEST);
+        picture.set(values, (channel * FINEST + first) * ((SIZE * SIZE) / FINEST));
+      }
+    }
+    return picture;
+  }
+
+  #render(graph, { codes, at64 }, more = {}) {
+    return this.run(graph, { codes: tensor(codes, CODES), features: tensor(at64, featureShape(FINEST)), ...more });
+  }
+
+  async #level(index, coefficients, base) {
+    return coefficients ? sum(base, await this.#change(index, coefficients, base)) : base;
+  }
+
+  #change(index, coefficients, base) {
+    const size = 8 << index;
+    const channels = coefficients.length / size ** 2;
+    return this.run(GRAPHS.changes[index], {
+      coefficients: tensor(Float32Array.from(coefficients), [1, channels, size, size]),
+      base: tensor(base, featureShape(2 * size)),
+    });
+  }
+}
+
+/**
+ * What is added to the style codes, and how much of it at each place.
+ * @typedef {{codes: Float32Array[], amounts: (side: number) => Float32Array}} Shift
+ */
+
+/** Inputs of the generator's graphs: style codes and shifts as columns, and how much of each there is at each place. */
+function placed(codes, shifts = [], sides) {
+  const columns = 1 + shifts.length;
+  const all = new Float32Array(LAYERS * LATENT * columns);
+  for (let at = 0; at < LAYERS * LATENT; at++) all[at * columns] = codes[at];
+  shifts.forEach((shift, index) => {
+    shift.codes.forEach((values, layer) => {
+      for (let at = 0; at < LATENT; at++) all[(layer * LATENT + at) * columns + index + 1] = values[at];
+    });
+  });
+  const inputs = { codes: tensor(all, [LAYERS, LATENT, columns]) };
+  for (const side of sides) {
+    const amounts = new Float32Array(columns * side * side).fill(1, 0, side * side);
+    shifts.forEach((shift, index) => amounts.set(shift.amounts(side), (index + 1) * side * side));
+    inputs[`amounts_${side}`] = tensor(amounts, [columns, side * side]);
+  }
+  return inputs;
+}
+
+export const tensor = (data, dims) => ({ data, dims });
+
+export function sum(first, second) {
+  const result = new Float32Array(first.length);
+  for (let i = 0; i < result.length; i++) result[i] = first[i] + second[i];
+  return result;
+}
+
+/**
+ * A picture in [-1, 1], channel by channel, to RGBA bytes.
+ * @throws {BitstreamError} it holds values that are no numbers
+ */
+export function toRgba(picture) {
+  if (!picture.every(Number.isFinite)) {
+    throw new BitstreamError("This is no face that can be drawn: its numbers are out of all range.");
+  }
+  const area = picture.length / 3;
+  const rgba = new Uint8ClampedArray(4 * area);
+  for (let at = 0; at < area; at++) {
+    for (let channel = 0; channel < 3; channel++) {
+      rgba[4 * at + channel] = Math.round((picture[channel * area + at] + 1) * 127.5);
+    }
+    rgba[4 * at + 3] = 255;
+  }
+  return rgba;
+}
