@@ -235,7 +235,8 @@ def test_the_gradient_of_codes_says_what_a_step_changes(codec, face):
 @pytest.mark.parametrize("alone", [False, True])
 def test_iterations_improve_what_is_coded(alone, codec, face, monkeypatch):
     """At the same quality, where more bits would help as well: the rate weighed in. Also where S moves alone,
-    in as many looks as the encoder takes at least: in two its steps are too long."""
+    in as many looks as the encoder takes at least: in two its steps are too long. Rounding differs by processor:
+    22% and 2 to 4% were seen, the latter on a path that is not quite steady."""
     if alone:
         monkeypatch.setattr(
             detail,
@@ -257,7 +258,7 @@ def test_iterations_improve_what_is_coded(alone, codec, face, monkeypatch):
         rate = coarser * sum(coded.bits[:-2]) + finer * sum(coded.bits[-2:])
         losses.append(float(original.distortion(made)) + rate / 8)
     assert losses[0] > losses[1] and (alone or losses[1] > losses[2])
-    assert losses[0] > 1.03 * losses[-1]
+    assert losses[0] > (1.01 if alone else 1.15) * losses[-1]
 
 
 @pytest.mark.parametrize("full", [True, False])
