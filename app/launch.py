@@ -20,6 +20,7 @@ from app.guard import Guard, Listeners
 from app.hosts import allowed_hosts
 from app.limits import LIMITS, Limits
 from app.link_preview import LinkPreview
+from app.outputs import of_what_is_said, sent_whole
 from app.page_states import PageStates
 from app.studio import MAX_UPLOAD, Studio
 from hsc.errors import HSCError
@@ -53,7 +54,8 @@ def start(studio: Studio, limits: Limits = LIMITS, hosts: Iterable[str] = (), **
     listeners = Listeners()
     demo = page.build(studio).queue()
     demo._queue = FairQueue(demo._queue, listeners, limits)
-    demo.postprocess_data = languages.translated(demo.postprocess_data)
+    demo.postprocess_data = languages.translated(of_what_is_said(demo.postprocess_data))
+    demo.handle_streaming_diffs = sent_whole(demo)
     demo.process_api = in_language(in_one_sentence(demo.process_api))
     guard = Middleware(Guard, limits=limits, allowed=allowed_hosts(hosts), listeners=listeners)
     app_options = {**options.pop("app_kwargs", {})}
