@@ -87,7 +87,8 @@ def own_cache(tmp_path: Path) -> Path:
 def load_generator(cache: Path, umask: int = 0o022, user: int = 0) -> subprocess.CompletedProcess:
     """Load the generator in a process of its own, as another user where one is given, and print its weights' sum."""
     program = (
-        "import os, sys, safetensors.torch; from hsc.errors import HSCError; from hsc.generator import Generator\n"
+        "import os, sys, safetensors.torch, hsc.weights; from hsc.errors import HSCError\n"
+        "from hsc.generator import Generator\n"
         f"if {user}: os.setegid({user}); os.seteuid({user})\n"  # what is imported may be root's alone
         "try: generator = Generator.load()\n"
         "except HSCError as error: sys.exit(str(error))\n"
