@@ -33,7 +33,7 @@ _KNOWN: dict[str, tuple[str, str, dict[str, str]]] = {
     "hyperprior": ("reduced_codecs", "Balle2018", {}),
     "elic": ("reduced_codecs", "ELIC", {}),
     "cheng2020": ("learned", "Cheng2020", {}),
-    "ms-illm": ("learned", "MSILLM", {}),
+    "ms-illm": ("reduced_codecs", "MSILLM", {}),
     "hsc-refined": ("hsc_codec", "ThoroughHSC", {}),
 }
 

@@ -1,11 +1,12 @@
-"""Reduced Ballé 2017, Ballé 2018 and ELIC, each one model for a range of rates.
+"""Reduced Ballé 2017, Ballé 2018, ELIC and MS-ILLM, each one model for a range of rates.
 
-Their transforms are made of CompressAI's layers (Bégaint et al. 2020, arXiv:2011.03029) as their papers have them, with
-fewer channels and one halving more: stride 32 for the papers' 16, which leaves eight bits instead of two for each
-position of y at 0.008 bits per pixel. As with `hsc.baselines.hific.HiFiC`, learned gains on the latent (Cui et al.
-2021, arXiv:2003.02012) make one model serve all rates.
+MS-ILLM's networks are those of HiFiC, as in its paper. The transforms of the others are made of CompressAI's layers
+(Bégaint et al. 2020, arXiv:2011.03029) as their papers have them, with fewer channels and one halving more: stride 32
+for the papers' 16, which leaves eight bits instead of two for each position of y at 0.008 bits per pixel. As with
+`hsc.baselines.hific.HiFiC`, learned gains on the latent (Cui et al. 2021, arXiv:2003.02012) make one model serve all
+rates.
 
-CompressAI must be installed to make any of them.
+CompressAI must be installed to make any of those three.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hsc.baselines.hific import REDUCED, FactorizedDensity, Gained, HiFiC, HiFiCConfig, gaussian_bits
+from hsc.baselines.hific import REDUCED, FactorizedDensity, Gained, HiFiC, gaussian_bits
 from hsc.runtime import packages
 
 if TYPE_CHECKING:
@@ -271,16 +272,22 @@ class Architecture:
         config: of the shipped weights.
         lowest, highest: bits per pixel at the ends of the range of rates.
         perceptual: whether LPIPS is part of the distortion, as in HiFiC; else it is the mean squared error alone.
+        adversary: what else the decoder is trained against: HiFiC's "patch", MS-ILLM's "local", or nothing.
+        fixed: beginnings of the names of parameters that training leaves as they are.
+        codec: whether it is one; else it is only of use in training.
     """
 
     name: str
-    model: Callable[[Any], Gained]
-    config: ReducedConfig | HiFiCConfig
+    model: Callable[[Any], nn.Module]
+    config: Any
     lowest: float = 0.008
     highest: float = 0.05
     perceptual: bool = False
+    adversary: str | None = None
+    fixed: tuple[str, ...] = ()
+    codec: bool = True
 
-    def restored_config(self, values: dict[str, Any]) -> ReducedConfig | HiFiCConfig:
+    def restored_config(self, values: dict[str, Any]) -> Any:
         """A configuration from its JSON."""
         return type(self.config)(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
 
@@ -292,10 +299,20 @@ UNEVEN = ReducedConfig(widths=(16, 32, 48, 80), latent=56, hyper=40, side=24, gr
 ARCHITECTURES = {
     architecture.name: architecture
     for architecture in (
-        Architecture("hific", HiFiC, REDUCED, 0.017, 0.051, perceptual=True),
+        Architecture("hific", HiFiC, REDUCED, 0.017, 0.051, perceptual=True, adversary="patch"),
         Architecture("factorized", FactorizedPrior, FACTORIZED),
         Architecture("hyperprior", MeanScaleHyperprior, HYPERPRIOR),
         Architecture("elic", ELIC, UNEVEN),
+        Architecture(
+            "ms-illm",
+            HiFiC,
+            REDUCED,
+            0.017,
+            0.051,
+            perceptual=True,
+            adversary="local",
+            fixed=("encoder.", "hyper_", "density.", "log_gain"),
+        ),
     )
 }
 """By name."""

@@ -1,4 +1,5 @@
-"""Ballé 2017, Ballé 2018 and ELIC in a comparison: a user's weights of the published models, else the reduced ones."""
+"""Ballé 2017, Ballé 2018, ELIC and MS-ILLM in a comparison: a user's weights of the published models, else the reduced
+ones."""
 
 from __future__ import annotations
 
@@ -90,3 +91,10 @@ class ELIC(ReducedCodec):
 
     key, title, paper = "elic", "ELIC", "He et al. 2022"
     published = learned.ELIC
+
+
+class MSILLM(ReducedCodec):
+    """Muckley et al. 2023, arXiv:2301.11189: HiFiC's networks, whose decoder is trained to make each place likely."""
+
+    key, title, paper = "ms-illm", "MS-ILLM", "Muckley et al. 2023"
+    published = learned.MSILLM

@@ -2,7 +2,7 @@
 
 A file is as `hsc.baselines.hific.LatentCoder` has it. Ballé 2017's has the symbols of y alone, each channel with a
 table of frequencies for the quality of the file; the tables are integers that come with the weights. ELIC's has z, and
-then y group by group, the two halves of each checkerboard one after the other.
+then y group by group, the two halves of each checkerboard one after the other. Ballé 2018's and MS-ILLM's have z and y.
 """
 
 from __future__ import annotations
@@ -156,6 +156,12 @@ class MeanScaleCoder(HiFiCCoder):
         return gain_of(self.model, quality)
 
 
+class MSILLMCoder(MeanScaleCoder):
+    """Files of MS-ILLM: those of HiFiC, with qualities beyond what was trained."""
+
+    name = "MS-ILLM"
+
+
 class ELICCoder(HyperpriorCoder):
     """Files of ELIC."""
 
@@ -264,6 +270,6 @@ def load(path: Path, name: str) -> LatentCoder:
         if isinstance(model, ELIC):
             return ELICCoder(model, tables, tag)
         assert isinstance(model, hific.HiFiC)
-        return MeanScaleCoder(model, tables, tag)
+        return (MSILLMCoder if name == "ms-illm" else MeanScaleCoder)(model, tables, tag)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise WeightsError(f"{path.name} is missing, damaged, or not a {name} model of this project.") from error

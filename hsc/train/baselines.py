@@ -4,12 +4,19 @@
     python -m hsc.train.baselines elic --minutes 10 --from runs/elic --data faces-00.tar --out runs/elic
     python -m hsc.train.baselines elic --from runs/elic --export assets/weights/elic.safetensors
     python -m hsc.train.baselines hific --minutes 10 --from runs/hific --data faces-00.tar --out runs/hific --adversary
+    python -m hsc.train.baselines labels --minutes 5 --data faces-00.tar --out runs/labels
+    python -m hsc.train.baselines ms-illm --minutes 30 --weights assets/weights/hific.safetensors --labels runs/labels \
+        --data faces-00.tar --out runs/ms-illm --adversary
 
 HiFiC's recipe is its paper's: first rate and distortion alone, then with the adversary from those weights.
 Distortion is 0.075 / 32 * MSE (of 0 ... 255) + LPIPS-Alex, the adversary's weight 0.15. The paper holds one
 model at one rate by switching between two weights of the rate; here each of the rates has a weight of its
 own, which rises while its files are too large and falls while they are too small. The others have the same but for
 LPIPS: the mean squared error alone, as their authors train them.
+
+MS-ILLM begins with the weights of HiFiC and, as its paper's, changes the decoder alone: encoder and entropy models stay
+as they are, and so do rates. Its adversary (`hsc.train.local_likelihood`) needs an autoencoder that gives labels,
+``labels``, which is trained first with the same distortion.
 
 Half of the crops come from the faces of the tar files, enlarged to 1024 pixels, and half from the codec's own
 generator, whose pictures have detail at that size.
@@ -31,19 +38,20 @@ from typing import Any
 import click
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from hsc.baselines.hific import Discriminator
+from hsc.baselines.hific import HiFiC
 from hsc.baselines.reduced import ARCHITECTURES, Architecture
 from hsc.cli.parameters import Device
 from hsc.errors import HSCError, WeightsError
 from hsc.generator import sample_codes
 from hsc.imaging.alignment import SIZE as SIDE
 from hsc.runtime.memory import keep_memory
+from hsc.train.adversaries import LocalAdversary, PatchAdversary
 from hsc.train.data import members, open_member
+from hsc.train.local_likelihood import LabelAutoencoder, LabelConfig
 
 PIECE = 15 << 20
 """Largest file of a checkpoint, in bytes."""
@@ -55,12 +63,16 @@ FACES, CROPS_A_FACE = 16, 24
 """Generated faces that crops are taken from, and crops taken before one is replaced."""
 HELD_OUT = 50
 """Evenly spread pictures of the tar files that are not trained on."""
-_CRITIC = 32, 64, 128, 256
-"""Channels of the discriminator: half of the paper's, as the model is smaller too."""
 _FEW, _FEW_RATE = ("log_gain", "density."), 20.0
 _ODD = 10.0
 """How many times the usual loss a step's may be: latents out of the ordinary explode in inverse GDN."""
-_MSE, _LPIPS, _ADVERSARY = 0.075 / 32, 1.0, 0.15
+_MSE, _LPIPS = 0.075 / 32, 1.0
+_LABELS = LabelConfig()
+TRAINED = {
+    **ARCHITECTURES,
+    "labels": Architecture("labels", LabelAutoencoder, _LABELS, _LABELS.bpp, _LABELS.bpp, perceptual=True, codec=False),
+}
+"""By name: what there is to train, the codecs and what one of them needs for it."""
 
 
 @dataclass
@@ -185,6 +197,7 @@ class Trainer:
         settings: of this run.
         config: sizes of the model; by default those of the shipped weights.
         architecture: what is trained.
+        labels: for MS-ILLM's adversary, trained before.
     """
 
     def __init__(
@@ -193,6 +206,7 @@ class Trainer:
         config: Any = None,
         device: str | torch.device = "cpu",
         architecture: Architecture = ARCHITECTURES["hific"],
+        labels: LabelAutoencoder | None = None,
     ):
         from hsc.metrics.lpips import LPIPS
 
@@ -201,7 +215,15 @@ class Trainer:
         config = config or architecture.config
         # Channels last: half the time of a step on a CPU, where the norms of the channels were most of it.
         self.model = architecture.model(config).to(self.device, memory_format=torch.channels_last)
-        self.discriminator = Discriminator(config, _CRITIC).to(self.device, memory_format=torch.channels_last)
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(not name.startswith(architecture.fixed))
+        self.adversary: PatchAdversary | LocalAdversary | None = None
+        if architecture.adversary == "patch":
+            self.adversary = PatchAdversary(config)
+        elif architecture.adversary == "local" and labels is not None:
+            self.adversary = LocalAdversary(config, labels.to(self.device, memory_format=torch.channels_last))
+        if self.adversary is not None:
+            self.adversary.discriminator.to(self.device, memory_format=torch.channels_last)
         self.control = RateControl.between(architecture.lowest, architecture.highest, config.rates)
         self.lpips = LPIPS.load("alex").to(self.device)
         self.slack = 1.0
@@ -210,6 +232,40 @@ class Trainer:
         self.steps = 0
         self.minutes = 0.0
         self.cpu_minutes = 0.0
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """Networks that a checkpoint holds."""
+        parts = {"model": self.model}
+        if self.adversary is not None:
+            parts["discriminator"] = self.adversary.discriminator
+        if isinstance(self.adversary, LocalAdversary):
+            parts["labels"] = self.adversary.labels
+        return parts
+
+    def labelling(self) -> LabelAutoencoder:
+        """The model, where it is one that gives labels.
+
+        Raises:
+            WeightsError: it is another.
+        """
+        if not isinstance(self.model, LabelAutoencoder):
+            raise WeightsError(f"That checkpoint is of {self.architecture.name}, not of labels.")
+        return self.model
+
+    def take_weights(self, path: Path) -> None:
+        """Begin with all weights of a HiFiC as the codec loads them.
+
+        Raises:
+            WeightsError: there is no such file, or it holds another model.
+        """
+        from hsc.baselines import hific
+
+        try:
+            self.model.load_state_dict(hific.load(path).model.state_dict())
+        except RuntimeError as error:
+            raise WeightsError(f"{path.name} holds a model of other sizes than {self.architecture.name}.") from error
+        self.begun = True
 
     def take_transforms(self, other: Trainer) -> None:
         """Begin with the transforms, gains and weights of the rate of a model of another architecture.
@@ -240,11 +296,15 @@ class Trainer:
         """
         settings, log, sums, count = self.settings, [], {}, 0
         # Gains and densities are few numbers on a logarithmic scale that have far to go.
-        few = [parameter for name, parameter in self.model.named_parameters() if name.startswith(_FEW)]
-        many = [parameter for name, parameter in self.model.named_parameters() if not name.startswith(_FEW)]
+        moved = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        few = [parameter for name, parameter in moved.items() if name.startswith(_FEW)]
+        many = [parameter for name, parameter in moved.items() if not name.startswith(_FEW)]
         groups = [{"params": many, "factor": 1.0}, {"params": few, "factor": _FEW_RATE}]
         optimiser = torch.optim.Adam(groups, settings.rate, betas=(0.9, 0.99))
-        adversary = torch.optim.Adam(self.discriminator.parameters(), settings.discriminator_rate, betas=(0.5, 0.99))
+        adversary = None
+        if settings.adversary and self.adversary is not None:
+            critic = self.adversary.discriminator.parameters()
+            adversary = torch.optim.Adam(critic, settings.discriminator_rate, betas=(0.5, 0.99))
         # As in the paper, files may be larger at first: what never held anything is not missed.
         loose = 1.0 if self.begun else SLACK
         before, cpu_before = self.minutes, self.cpu_minutes - time.process_time() / 60
@@ -252,7 +312,7 @@ class Trainer:
         while (spent := time.monotonic() - start) < 60 * settings.minutes:
             done = spent / (60 * settings.minutes)
             for each, rate in ((optimiser, settings.rate), (adversary, settings.discriminator_rate)):
-                for group in each.param_groups:
+                for group in each.param_groups if each is not None else ():
                     group["lr"] = rate * _schedule(done) * group.get("factor", 1.0)
             self.slack = loose ** max(0.0, 1 - done / 0.4)
             for name, value in self.step(next(batches), optimiser, adversary).items():
@@ -283,7 +343,9 @@ class Trainer:
         restored, pixels = out["image"].float(), image.shape[-1] * image.shape[-2]
         bpp = ((out["bits"] + out["side_bits"]).float() / pixels).mean()
         squared = ((restored - image) * 127.5).square().mean()
-        loss = self.control.weight(index) / self.slack * bpp + _MSE * squared
+        loss = _MSE * squared + out.get("penalty", 0.0)
+        if bpp.requires_grad:  # else nothing that is trained has a say in the rate
+            loss = loss + self.control.weight(index) / self.slack * bpp
         spent = bpp.item()
         logs = {"bpp": spent, "psnr": 10 * math.log10(255**2 / max(squared.item(), 1e-3))}
         if self.architecture.perceptual:
@@ -294,11 +356,11 @@ class Trainer:
         logs["loss"] = loss.item()
         latent = out["latent"].detach().float()
         if self.settings.adversary:
-            self.discriminator.requires_grad_(False)
+            self.adversary.discriminator.requires_grad_(False)
             with torch.autocast(self.device.type, torch.bfloat16):
-                fooled = F.softplus(-self.discriminator(restored, latent).float()).mean()
-            self.discriminator.requires_grad_(True)
-            loss = loss + _ADVERSARY * fooled
+                fooled = self.adversary.fooled(restored, image, latent)
+            self.adversary.discriminator.requires_grad_(True)
+            loss = loss + self.adversary.weight * fooled
             logs["fooled"] = fooled.item()
         value = loss.item()
         odd = not value < _ODD * self.usual
@@ -309,16 +371,16 @@ class Trainer:
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             optimiser.step()
-            self.control.update(index, spent / self.slack)
+            if bpp.requires_grad:
+                self.control.update(index, spent / self.slack)
         if self.settings.adversary:
             with torch.autocast(self.device.type, torch.bfloat16):
-                real = F.softplus(-self.discriminator(image, latent).float()).mean()
-                fake = F.softplus(self.discriminator(restored.detach(), latent).float()).mean()
-            if math.isfinite(real.item() + fake.item()):
+                told_apart = self.adversary.told_apart(restored.detach(), image, latent)
+            if math.isfinite(told_apart.item()):
                 adversary.zero_grad(set_to_none=True)
-                (real + fake).backward()
+                told_apart.backward()
                 adversary.step()
-            logs["told_apart"] = (real + fake).item()
+            logs["told_apart"] = told_apart.item()
         return logs
 
     @torch.no_grad()
@@ -349,8 +411,9 @@ class Trainer:
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        tensors.update({f"discriminator.{name}": value for name, value in self.discriminator.state_dict().items()})
+        tensors: dict[str, Tensor] = {}
+        for part, network in self.parts.items():
+            tensors.update({f"{part}.{name}": value for name, value in network.state_dict().items()})
         pieces: list[dict[str, Tensor]] = [{}]
         size = 0
         for name, value in tensors.items():
@@ -364,6 +427,8 @@ class Trainer:
         state = {"config": asdict(self.model.config), "control": asdict(self.control), "pieces": names,
                  "steps": self.steps, "minutes": self.minutes, "cpu_minutes": self.cpu_minutes,
                  "architecture": self.architecture.name}  # fmt: skip
+        if isinstance(self.adversary, LocalAdversary):
+            state["labels"] = asdict(self.adversary.labels.config)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".save-") as temporary:
             for name, piece in zip(names, pieces):
                 save_file(piece, Path(temporary) / name)
@@ -388,11 +453,12 @@ class Trainer:
             tensors: dict[str, Tensor] = {}
             for name in state["pieces"]:
                 tensors.update(load_file(folder / name))
-            architecture = ARCHITECTURES[state.get("architecture", "hific")]
-            trainer = cls(settings, architecture.restored_config(state["config"]), device, architecture)
-            for name in ("model", "discriminator"):
+            architecture = TRAINED[state.get("architecture", "hific")]
+            labels = LabelAutoencoder(TRAINED["labels"].restored_config(state["labels"])) if "labels" in state else None
+            trainer = cls(settings, architecture.restored_config(state["config"]), device, architecture, labels)
+            for name, network in trainer.parts.items():
                 part = {key[len(name) + 1 :]: value for key, value in tensors.items() if key.startswith(f"{name}.")}
-                getattr(trainer, name).load_state_dict(part)
+                network.load_state_dict(part)
             trainer.control = RateControl(**state["control"])
             trainer.begun = state["steps"] > 0
             trainer.steps, trainer.minutes = state["steps"], state["minutes"]
@@ -414,8 +480,26 @@ def _whole(name: str, data: bytes) -> Tensor:
     return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
+def _refuse(wanted: Architecture, adversary: bool, weights, start, labels, export) -> None:
+    """Options that an architecture has no use for, and those that it cannot do without.
+
+    Raises:
+        click.UsageError: there is such an option.
+    """
+    if adversary and wanted.adversary is None:
+        raise click.UsageError(f"{wanted.name} is trained without an adversary")
+    if weights and wanted.model is not HiFiC:
+        raise click.UsageError(f"{wanted.name} cannot begin with weights of HiFiC")
+    if wanted.fixed and not (start or weights):
+        raise click.UsageError(f"{wanted.name} needs --weights: it changes the decoder of a trained HiFiC")
+    if labels and wanted.adversary != "local":
+        raise click.UsageError(f"{wanted.name} has no use for --labels")
+    if export and not wanted.codec:
+        raise click.UsageError(f"{wanted.name} is no codec: there is nothing to export")
+
+
 @click.command()
-@click.argument("architecture", type=click.Choice(list(ARCHITECTURES)))
+@click.argument("architecture", type=click.Choice(list(TRAINED)))
 @click.option("--minutes", type=float, default=0.0, help="Train for so long.")
 @click.option("--data", type=click.Path(path_type=Path, dir_okay=False), multiple=True, help="Tar file of faces.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the checkpoint.")
@@ -425,29 +509,48 @@ def _whole(name: str, data: bytes) -> Tensor:
     type=click.Path(path_type=Path, file_okay=False),
     help="Checkpoint of another architecture with the same transforms, to begin with those.",
 )
-@click.option("--adversary", is_flag=True, help="With the discriminator; begin without.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Weights of HiFiC to begin with, as the codec loads them; ms-illm needs them.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Checkpoint of labels, for the adversary of ms-illm.",
+)
+@click.option("--adversary", is_flag=True, help="With the discriminator; hific begins without.")
 @click.option("--batch", default=8, show_default=True, type=click.IntRange(1))
 @click.option("--synthetic", default=0.5, show_default=True, type=click.FloatRange(0, 1))
 @click.option("--rate", default=3e-4, show_default=True, help="Learning rate.")
+@click.option("--discriminator-rate", default=1e-4, show_default=True, help="That of the discriminator.")
 @click.option("--device", type=Device(), default="cpu", show_default=True)
 @click.option("--export", type=click.Path(path_type=Path, dir_okay=False), help="Write weights that the codec loads.")
 def main(
-    architecture, minutes, data, out, start, transforms, adversary, batch, synthetic, rate, device, export
-) -> None:
+    architecture, minutes, data, out, start, transforms, weights, labels, adversary, batch, synthetic, rate,
+    discriminator_rate, device, export,
+) -> None:  # fmt: skip
     """Train a reduced learned codec, or export what was trained."""
     keep_memory()
-    settings = Settings(minutes, adversary, batch, rate=rate, synthetic=synthetic)
+    settings = Settings(
+        minutes, adversary, batch, rate=rate, discriminator_rate=discriminator_rate, synthetic=synthetic
+    )
     try:
-        wanted = ARCHITECTURES[architecture]
-        trainer = (
-            Trainer.load(start, settings, device) if start else Trainer(settings, device=device, architecture=wanted)
-        )
+        wanted = TRAINED[architecture]
+        _refuse(wanted, adversary, weights, start, labels, export)
+        known = Trainer.load(labels, settings, device).labelling() if labels else None
+        if start:
+            trainer = Trainer.load(start, settings, device)
+        else:
+            trainer = Trainer(settings, device=device, architecture=wanted, labels=known)
         if trainer.architecture is not wanted:
             raise click.UsageError(f"{start} holds a checkpoint of {trainer.architecture.name}, not of {architecture}")
-        if adversary and not wanted.perceptual:
-            raise click.UsageError(f"{architecture} is trained without an adversary")
+        if adversary and trainer.adversary is None:
+            raise click.UsageError(f"{architecture} needs --labels for its adversary")
         if transforms:
             trainer.take_transforms(Trainer.load(transforms, settings))
+        if weights:
+            trainer.take_weights(weights)
         settings.seed = trainer.steps  # a run that goes on sees other crops
         if minutes > 0:
             if not data or out is None:

@@ -70,16 +70,17 @@ def test_data_that_cannot_be(shard, tmp_path):
 def test_steps_move_both_networks_and_better_the_picture(shard):
     trainer = Trainer(settings(adversary=True, rate=2e-3), TINY)
     batches = Crops([shard], trainer.settings, None).batches(torch.device("cpu"))
-    before = {name: value.clone() for name, value in trainer.discriminator.state_dict().items()}
+    critic = trainer.adversary.discriminator
+    before = {name: value.clone() for name, value in critic.state_dict().items()}
     optimisers = [
         torch.optim.Adam(trainer.model.parameters(), 3e-3),
-        torch.optim.Adam(trainer.discriminator.parameters()),
+        torch.optim.Adam(critic.parameters()),
     ]
     batch = next(batches)
     logs = [trainer.step(batch, *optimisers) for _ in range(25)]
     assert np.mean([log["loss"] for log in logs[-5:]]) < 0.9 * np.mean([log["loss"] for log in logs[:5]])
     assert all(np.isfinite(list(log.values())).all() for log in logs)
-    assert any(not torch.equal(value, before[name]) for name, value in trainer.discriminator.state_dict().items())
+    assert any(not torch.equal(value, before[name]) for name, value in critic.state_dict().items())
 
 
 @pytest.mark.usefixtures("compressai")
