@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 COLUMNS: dict[str, tuple[str, str, int, bool]] = {
     "lpips_alex": ("LPIPS-Alex 1024", "", 3, False),
     "lpips_vgg_256": ("LPIPS-VGG 256", "", 3, False),
+    "dists": ("DISTS 256", "", 3, False),
     "psnr": ("PSNR", "dB", 2, True),
     "ms_ssim": ("MS-SSIM", "", 4, True),
     "identity": ("Identity cosine", "", 3, True),

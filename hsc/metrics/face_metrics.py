@@ -19,6 +19,8 @@ from torch import Tensor
 
 from hsc.errors import FaceError, WeightsError
 from hsc.imaging import alignment, images
+from hsc.metrics import dists
+from hsc.metrics.dists import DISTS
 from hsc.metrics.identity import IdentityNetwork, crop, crop_ffhq, five_points
 from hsc.metrics.lpips import LPIPS, FeatureStack
 from hsc.runtime import packages
@@ -111,6 +113,7 @@ class Scores:
     Attributes:
         lpips_alex: LPIPS-Alex at the original's size (1024 for aligned faces). The main figure.
         lpips_vgg_256: LPIPS-VGG at 256.
+        dists: DISTS at 256, ``None`` without its weights.
         psnr: dB.
         ms_ssim: 0 to 1.
         identity: cosine of identity embeddings, ``None`` without the network.
@@ -122,6 +125,7 @@ class Scores:
 
     lpips_alex: float
     lpips_vgg_256: float
+    dists: float | None
     psnr: float
     ms_ssim: float
     identity: float | None
@@ -140,6 +144,7 @@ class Original:
     face: alignment.Face | None
     alex: list[Tensor]
     vgg: list[Tensor]
+    dists: list[Tensor] | None
 
 
 class FaceMetrics:
@@ -163,6 +168,14 @@ class FaceMetrics:
         return LPIPS.load("vgg").to(self.device)
 
     @functools.cached_property
+    def dists(self) -> DISTS | WeightsError:
+        """DISTS, or why there is none."""
+        try:
+            return DISTS.load().to(self.device)
+        except WeightsError as error:
+            return error
+
+    @functools.cached_property
     def network(self) -> IdentityNetwork | WeightsError:
         """The identity network, or why there is none."""
         try:
@@ -182,7 +195,9 @@ class FaceMetrics:
         face = max(alignment.detect(picture), key=lambda face: _overlap(face.box, frame), default=None)
         with torch.no_grad():
             alex, vgg = self.alex.features(tensor), self.vgg.features(_resize(tensor, 256))
-        return Original(picture, tensor, face, alex, vgg)
+            small = _resize(tensor, dists.SIZE)
+            structure = None if isinstance(self.dists, WeightsError) else self.dists.features(small)
+        return Original(picture, tensor, face, alex, vgg, structure)
 
     def compare(self, original: Image.Image, restored: Image.Image) -> Scores:
         """Scores of a restoration (RGB, any size) against its original; it is resized to the original's size.
@@ -202,7 +217,7 @@ class FaceMetrics:
         original, face = known.picture, known.face
         second = images.to_tensor(restored).to(self.device)
         missing: dict[str, str] = {}
-        distance = landmarks = detected = cosine = None
+        distance = landmarks = detected = cosine = structure = None
         if face is None:
             for name in ("face_distance", "landmarks", "detected"):
                 missing[name] = "No face is found in the original."
@@ -216,12 +231,19 @@ class FaceMetrics:
             # Landmarks count from a pixel's corner, sampling from its centre.
             points = None if face is None else five_points(torch.from_numpy(face.landmarks).float()) - 0.5
             cosine = identity_cosine(self.network, known.tensor, second, points).item()
+        if isinstance(self.dists, WeightsError):
+            missing["dists"] = str(self.dists)
+        elif known.dists is not None:
+            with torch.no_grad():
+                seen = self.dists.features(_resize(second, dists.SIZE))
+                structure = self.dists.distance(known.dists, seen).item()
         with torch.no_grad():
             alex = self.alex.distance(known.alex, self.alex.features(second)).item()
             vgg = self.vgg.distance(known.vgg, self.vgg.features(_resize(second, 256))).item()
         return Scores(
             lpips_alex=alex,
             lpips_vgg_256=vgg,
+            dists=structure,
             psnr=psnr(known.tensor, second).item(),
             ms_ssim=ms_ssim(known.tensor, second).item(),
             identity=cosine,

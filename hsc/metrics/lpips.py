@@ -97,11 +97,15 @@ class VGG16Features(FeatureStack):
         convs = iter(self.convs)
         for stage in self.STAGES:
             if activations:
-                x = F.max_pool2d(x, 2)
+                x = self.pool(x)
             for _ in stage:
                 x = F.relu(next(convs)(x))
             activations.append(x)
         return activations
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Half the height and width, before each stage but the first."""
+        return F.max_pool2d(x, 2)
 
 
 class LPIPS(nn.Module):

