@@ -18,6 +18,7 @@ from app import examples
 from app.prepare import generate
 from hsc import baselines
 from hsc.codec import Codec
+from hsc.compare.report import short_name
 from hsc.encoder.presets import DEFAULT
 from hsc.imaging import alignment, images
 from hsc.media.contact_sheet import contact_sheet, grid
@@ -44,6 +45,10 @@ WITHOUT_GRID = replace(DEFAULT, preview_distortion=replace(DEFAULT.preview_disto
 """The encoder without what 0.10.0 did against the grid: as it was in 0.9.1, but for rounding."""
 ENCODERS = (("not refined", DEFAULT.with_steps(0)), ("without grid", WITHOUT_GRID), ("now", DEFAULT))
 """Whose files are compared where a file of 800 bytes goes wrong."""
+EDITED, EDITED_BYTES = "curls", 800
+EDITS = (("smile", {"smile": 0.8}), ("eyeglasses", {"eyeglasses": 1.0}), ("both", {"smile": 0.8, "eyeglasses": 1.0}))
+DECODED_ONLY = ("vvc", "hific", "ms-illm", "elic", "hyperprior")
+"""Codecs whose files can be decoded, and that is all."""
 ARTEFACTS = (
     ("tilted", "grid on skin", 250, 560, 160),
     ("laughing-glasses", "broken teeth", 380, 620, 224),
@@ -90,6 +95,21 @@ def details(codec: Codec, shown: dict[str, Image.Image], size: int = 190) -> Ima
     return grid(rows, size)
 
 
+def beside_codecs(codec: Codec, face: Image.Image, size: int = 200) -> Image.Image:
+    """The original, this codec's file, and edits of it that are decoded from the same file; below, what others decode
+    from as many bytes, or from their fewest."""
+    data = codec.encode(face, max_bytes=EDITED_BYTES)
+    semantics = codec.parse(data)
+    own = [(face, "original"), (codec.decode(data), f"HSC {len(data):,}")]
+    own += [(codec.render(codec.edit(semantics, edit)), f"HSC, {name}") for name, edit in EDITS]
+    others = []
+    for key in DECODED_ONLY:
+        other = baselines.get(key)
+        rival = other.encode(face, EDITED_BYTES)
+        others.append((other.decode(rival), f"{short_name(other.name)} {len(rival):,}"))
+    return grid([own, others], size)
+
+
 def grained(face: Image.Image, deviation: float = 9.0) -> Image.Image:
     """A face with grain over it, of about two pixels and the same in all colours."""
     noise = 128 + 30 * np.random.default_rng(0).standard_normal((face.height, face.width))
@@ -117,17 +137,18 @@ def artefacts(codec: Codec, shown: dict[str, Image.Image], size: int = 224) -> I
 @click.option("--only", multiple=True, help="Name of a picture; all by default. May be given several times.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=FOLDER)
 def main(only: Sequence[str], folder: Path) -> None:
-    """Write restorations.jpg, beside-vvc.jpg, details.jpg and artefacts.jpg."""
+    """Write restorations.jpg, beside-vvc.jpg, beside-codecs.jpg, details.jpg and artefacts.jpg."""
     codec, shown = Codec.load(), faces()
     pictures = {
         "restorations": lambda: contact_sheet(codec, [shown[name] for name in RESTORED], BYTES),
         "beside-vvc": lambda: beside_vvc(codec, list(shown.values())),
+        "beside-codecs": lambda: beside_codecs(codec, shown[EDITED]),
         "details": lambda: details(codec, shown),
         "artefacts": lambda: artefacts(codec, shown),
     }
     for name in only or pictures:
         path = folder / f"{name}.jpg"
-        images.save(pictures[name](), path, "Faces restored by HSC, some by VVC; not photographs.", quality=85)
+        images.save(pictures[name](), path, "Faces restored by HSC, some by other codecs; not photographs.", quality=85)
         click.echo(path)
 
 
