@@ -127,7 +127,7 @@ def test_steps_change_the_decoder_alone_and_rates_stay(weights):
     rates = list(trainer.control.log_weights)
     optimisers = [
         torch.optim.Adam([value for value in trainer.model.parameters() if value.requires_grad], 3e-3),
-        torch.optim.Adam(trainer.adversary.discriminator.parameters(), 3e-3),
+        torch.optim.Adam(trainer.adversary.discriminator.parameters(), 1e-3),
     ]
     logs = [trainer.step(picture(), *optimisers) for _ in range(30)]
     changed = {name for name, value in trainer.model.state_dict().items() if not torch.equal(value, before[name])}
@@ -135,8 +135,8 @@ def test_steps_change_the_decoder_alone_and_rates_stay(weights):
     assert any(not torch.equal(v, critic[name]) for name, v in trainer.adversary.discriminator.state_dict().items())
     assert all(torch.equal(v, labels[name]) for name, v in trainer.adversary.labels.state_dict().items())
     assert trainer.control.log_weights == rates
-    for name in ("loss", "told_apart"):
-        assert np.mean([log[name] for log in logs[-5:]]) < np.mean([log[name] for log in logs[:5]])
+    assert np.mean([log["psnr"] for log in logs[-5:]]) > 1 + logs[0]["psnr"]
+    assert min(log["told_apart"] for log in logs) < 0.6 * logs[0]["told_apart"]
     assert np.isfinite([log["fooled"] for log in logs]).all()
 
 
