@@ -47,7 +47,7 @@ ENCODERS = (("not refined", DEFAULT.with_steps(0)), ("without grid", WITHOUT_GRI
 """Whose files are compared where a file of 800 bytes goes wrong."""
 EDITED, EDITED_BYTES = "curls", 800
 EDITS = (("smile", {"smile": 0.8}), ("eyeglasses", {"eyeglasses": 1.0}), ("both", {"smile": 0.8, "eyeglasses": 1.0}))
-DECODED_ONLY = ("vvc", "hific", "ms-illm", "elic", "hyperprior")
+DECODED_ONLY = ("vvc", "av1", "hific", "ms-illm", "elic")
 """Codecs whose files can be decoded, and that is all."""
 ARTEFACTS = (
     ("tilted", "grid on skin", 250, 560, 160),
