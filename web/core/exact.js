@@ -17,14 +17,14 @@ export function toGrid(value, bits = 8, limit = ACTIVATION_LIMIT) {
 /** Weights and biases of a layer, brought onto their grids. */
 export class ExactLayer {
   /**
-   * @param {Float64Array} weight `(outputs, inputs, 3, 3)` or `(outputs, inputs)`
-   * @param {Float64Array} bias `(outputs,)`
+   * @param {Float32Array | Float64Array} weight `(outputs, inputs, 3, 3)` or `(outputs, inputs)`
+   * @param {Float32Array | Float64Array} bias `(outputs,)`
    */
   constructor(weight, bias) {
     this.outputs = bias.length;
-    // 16 bits: single precision holds each as it is
-    this.weight = Float32Array.from(weight, (value) => toGrid(value, 12, WEIGHT_LIMIT));
-    this.bias = bias.map((value) => toGrid(value, 12));
+    this.weight = new Float32Array(weight.length); // 16 bits: single precision holds each as it is
+    for (let at = 0; at < weight.length; at++) this.weight[at] = toGrid(weight[at], 12, WEIGHT_LIMIT);
+    this.bias = Float64Array.from(bias, (value) => toGrid(value, 12));
   }
 
   /** Fully connected: `(inputs,)` to `(outputs,)`. */

@@ -20,8 +20,8 @@ export const detailQuality = (quality) => Math.min(Math.max(2 * quality - 180, 4
 /** Quantisation steps of some channels, as a function of the quality in [0, 1). */
 class QuantisationStep {
   constructor(coarse, fine) {
-    this.coarse = coarse.map((value) => toGrid(value));
-    this.fine = fine.map((value) => toGrid(value));
+    this.coarse = Float64Array.from(coarse, (value) => toGrid(value));
+    this.fine = Float64Array.from(fine, (value) => toGrid(value));
   }
 
   log2(quality) {
@@ -70,7 +70,7 @@ class Level {
 /** What decodes the files of one model, or of two that share layers. */
 export class Model {
   /**
-   * @param {Map<string, {shape: number[], data: Float64Array | Int32Array}>} weights of the decoder, all files merged
+   * @param {import("./safetensors.js").Tensors} weights of the decoder, all files merged
    */
   constructor(weights) {
     const data = (name) => weights.get(name).data;

@@ -374,8 +374,9 @@ export class HSCImage extends HTMLElement {
     const started = performance.now();
     const next = await createImageBitmap(picture);
     const before = await createImageBitmap(this.#canvas, { resizeWidth: picture.width, resizeHeight: picture.height });
+    const done = () => [next, before].forEach((bitmap) => bitmap.close());
     const step = (now) => {
-      if (this.#picture !== picture || this.#movedAt > started || this.hasAttribute("held")) return; // something newer
+      if (this.#picture !== picture || this.#movedAt > started || this.hasAttribute("held")) return done(); // something newer
       const share = Math.min(Math.max((now - started) / FADE, 0), 1);
       const context = this.#resize(picture.width);
       context.drawImage(before, 0, 0);
@@ -383,6 +384,7 @@ export class HSCImage extends HTMLElement {
       context.drawImage(next, 0, 0);
       context.globalAlpha = 1;
       if (share < 1) requestAnimationFrame(step);
+      else done();
     };
     requestAnimationFrame(step);
   }

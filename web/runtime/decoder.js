@@ -2,6 +2,7 @@
 
 import { Model, parse, readSafetensors } from "../core/index.js";
 import { Editor } from "./editor.js";
+import { createSession } from "./graph.js";
 import { GRAPHS, Pipeline } from "./pipeline.js";
 
 const EXACT = "exact.safetensors";
@@ -90,6 +91,11 @@ export class Decoder {
     return this.#pipeline.image(features);
   }
 
+  /** RGBA bytes of a picture of 256 or 1024 pixels a side. */
+  rgba(features, size) {
+    return this.#pipeline.rgba(features, size);
+  }
+
   async #exact() {
     this.#model ??= (async () => {
       const weights = readSafetensors(await this.#store.file(EXACT));
@@ -105,9 +111,7 @@ export class Decoder {
 
   #session(graph) {
     if (!this.#sessions.has(graph)) {
-      const loading = this.#store
-        .file(graph)
-        .then((bytes) => this.#ort.InferenceSession.create(new Uint8Array(bytes), this.#options));
+      const loading = this.#store.file(graph).then((file) => createSession(this.#ort, file, this.#options));
       loading.catch(() => this.#sessions.delete(graph)); // the next call tries again
       this.#sessions.set(graph, loading);
     }

@@ -6,7 +6,7 @@
 import { Directions, Masks, changesFeatures } from "../core/movement.js";
 import { fade, linear, moveFeature, regions, truncation } from "../core/features.js";
 import { warp, warps } from "../core/warp.js";
-import { Features, sum } from "./pipeline.js";
+import { add, Features, sum } from "./pipeline.js";
 
 const FINEST = 3; // generator level of the finest F
 const FIRST_FINE = 2 * FINEST + 1; // style code of the block above it
@@ -60,9 +60,9 @@ export class Editor {
       const moved = await pipeline.synthesize64(face.codes, at32, fine.map((movement) => this.#shift(movement)));
       const presence = masks.largest(fine, 64, fine.map((each) => each.presence));
       const change = this.#fineChange(face.codes, base, moved, presence, fine);
-      detail = detail ? sum(detail, change) : change;
+      detail = detail ? add(detail, change) : change;
     }
-    return new Features(face.codes, at16, at32, detail ? sum(base, detail) : base, detail);
+    return new Features(face.codes, at16, at32, detail ? add(base, detail) : base, detail);
   }
 
   /** What edits of one face start from; kept as long as the face is. */
@@ -101,7 +101,7 @@ export class Editor {
     };
   }
 
-  /** P (X' u' / u - X): what shifts of the style codes above F change at 64x64. */
+  /** P (X' u' / u - X), in the place of X': what shifts of the style codes above F change at 64x64. */
   #fineChange(codes, base, moved, presence, movements) {
     const { data: weight } = this.tensors.get("scales.weight");
     const { data: bias } = this.tensors.get("scales.bias");
@@ -111,17 +111,19 @@ export class Editor {
       scales: linear(weight, shift[NEXT]),
       mask: this.masks.mask(place, 64),
     }));
-    const change = new Float32Array(base.length);
     const area = presence.length;
-    for (let at = 0; at < change.length; at++) {
+    for (let at = 0; at < moved.length; at++) {
       const place = at % area;
-      if (!presence[place]) continue;
+      if (!presence[place]) {
+        moved[at] = 0;
+        continue;
+      }
       const channel = Math.floor(at / area);
       let scale = own[channel];
       for (const { scales, mask } of added) scale += mask[place] * scales[channel];
-      change[at] = presence[place] * ((moved[at] * scale) / own[channel] - base[at]);
+      moved[at] = presence[place] * ((moved[at] * scale) / own[channel] - base[at]);
     }
-    return change;
+    return moved;
   }
 
   #paint(face, movements) {
@@ -141,14 +143,14 @@ export class Editor {
         });
       }
     }
-    const detail = face.detail ? sum(face.detail, change) : change;
-    return new Features(face.codes, face.at16, face.at32, sum(face.at64, change), detail);
+    const at64 = sum(face.at64, change);
+    return new Features(face.codes, face.at16, face.at32, at64, face.detail ? add(change, face.detail) : change);
   }
 
   async #warp(face, movements) {
     const moved = (features) => features && warp(features, movements, this.masks, this.constants);
     const [at16, at32, detail] = [face.at16, face.at32, face.detail].map(moved);
     const base = await this.pipeline.synthesize64(face.codes, at32);
-    return new Features(face.codes, at16, at32, detail ? sum(base, detail) : base, detail);
+    return new Features(face.codes, at16, at32, detail ? add(base, detail) : base, detail);
   }
 }

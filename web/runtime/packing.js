@@ -29,6 +29,9 @@ export function toPlanes(bytes) {
   return planes;
 }
 
+/** Bytes of the planes of so many bytes. */
+export const planesLength = (length) => Math.ceil((length - (length % 2)) / BLOCK) + length;
+
 /**
  * @param {Uint8Array} planes what `toPlanes` gave
  * @param {number} length of what it was given
@@ -38,7 +41,7 @@ export function toPlanes(bytes) {
 export function fromPlanes(planes, length) {
   const even = length - (length % 2);
   const blocks = Math.ceil(even / BLOCK);
-  if (planes.length !== blocks + length) throw new RangeError("These are not the planes of so many bytes.");
+  if (planes.length !== planesLength(length)) throw new RangeError("These are not the planes of so many bytes.");
   const bytes = new Uint8Array(length);
   const [low, high] = [planes.subarray(blocks), planes.subarray(blocks + even / 2)];
   for (let block = 0; block < blocks; block++) {
@@ -77,8 +80,29 @@ function entropy(bytes) {
 /** Whether bytes begin as gzip does. */
 export const isGzip = (bytes) => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
-/** @param {Blob} packed by gzip @returns {Promise<Uint8Array>} */
-export async function gunzip(packed) {
-  const stream = packed.stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+/**
+ * Opens gzip, part by part, into as much room as it needs.
+ * @param {Uint8Array[]} parts of what was packed, one after the other
+ * @param {number} length of what comes out
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ * @throws {Error} it is damaged, or of another length
+ */
+export async function gunzip(parts, length) {
+  const source = new ReadableStream({
+    pull(controller) {
+      const part = parts.shift();
+      if (part) controller.enqueue(part);
+      else controller.close();
+    },
+  });
+  const bytes = new Uint8Array(length);
+  let end = 0;
+  for (const reader = source.pipeThrough(new DecompressionStream("gzip")).getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    bytes.set(value, end); // a RangeError where it is too long
+    end += value.length;
+  }
+  if (end !== length) throw new RangeError(`${end} bytes came out instead of ${length}`);
+  return bytes;
 }

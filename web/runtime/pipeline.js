@@ -5,6 +5,7 @@
  */
 
 import { BitstreamError } from "../core/errors.js";
+import { free } from "./memory.js";
 
 const LAYERS = 16;
 const LATENT = 512;
@@ -62,7 +63,7 @@ export class Pipeline {
     const at32 = await this.#level(1, levels[1], await this.synthesize32(codes, at16));
     const base = await this.synthesize64(codes, at32);
     const detail = levels[2] ? await this.#change(2, levels[2], base) : null;
-    return new Features(codes, at16, at32, detail ? sum(base, detail) : base, detail);
+    return new Features(codes, at16, at32, detail ? add(base, detail) : base, detail);
   }
 
   /**
@@ -91,19 +92,47 @@ export class Pipeline {
 
   /** The picture `(3, 1024, 1024)`, nominally in [-1, 1]. */
   async image(features) {
-    if (!this.strips) return this.#render(GRAPHS.image, features);
     const picture = new Float32Array(3 * SIZE * SIZE);
+    let start = 0;
+    for await (const channels of this.#rows(features)) {
+      channels.forEach((values, channel) => picture.set(values, channel * SIZE * SIZE + start));
+      start += channels[0].length;
+    }
+    return picture;
+  }
+
+  /**
+   * A picture as RGBA bytes.
+   * @param {Features} features
+   * @param {256 | 1024} size
+   * @throws {BitstreamError} it holds values that are no numbers
+   */
+  async rgba(features, size) {
+    const bytes = new Uint8ClampedArray(4 * size * size);
+    if (size === SIZE) {
+      let start = 0;
+      for await (const channels of this.#rows(features)) {
+        paint(bytes.subarray(4 * start), channels);
+        start += channels[0].length;
+        free(channels[0]);
+      }
+    } else paint(bytes, channelsOf(await this.preview(features)));
+    return bytes;
+  }
+
+  /** Red, green and blue of the picture, some rows at a time from the top. */
+  async *#rows(features) {
+    if (!this.strips) {
+      yield channelsOf(await this.#render(GRAPHS.image, features));
+      return;
+    }
+    const row = SIZE * (SIZE / FINEST); // pixels that are made of one row of features
     for (let first = 0; first < FINEST; first += STRIP) {
       const start = Math.max(first - BESIDE, 0);
       const rows = Float32Array.from({ length: Math.min(first + STRIP + BESIDE, FINEST) - start }, (_, at) => start + at);
       const strip = await this.#render(GRAPHS.image, features, { rows: tensor(rows, [rows.length]) });
-      for (let channel = 0; channel < 3; channel++) {
-        const from = ((channel * rows.length + first - start) * SIZE * SIZE) / FINEST;
-        const values = strip.subarray(from, from + (STRIP * SIZE * SIZE) / FINEST);
-        picture.set(values, (channel * FINEST + first) * ((SIZE * SIZE) / FINEST));
-      }
+      yield channelsOf(strip).map((channel) => channel.subarray((first - start) * row, (first - start + STRIP) * row));
     }
-    return picture;
   }
 
   #render(graph, { codes, at64 }, more = {}) {
@@ -111,7 +140,7 @@ export class Pipeline {
   }
 
   async #level(index, coefficients, base) {
-    return coefficients ? sum(base, await this.#change(index, coefficients, base)) : base;
+    return coefficients ? add(base, await this.#change(index, coefficients, base)) : base;
   }
 
   #change(index, coefficients, base) {
@@ -151,26 +180,31 @@ function placed(codes, shifts = [], sides) {
 export const tensor = (data, dims) => ({ data, dims });
 
 export function sum(first, second) {
-  const result = new Float32Array(first.length);
-  for (let i = 0; i < result.length; i++) result[i] = first[i] + second[i];
-  return result;
+  return add(first.slice(), second);
 }
 
-/**
- * A picture in [-1, 1], channel by channel, to RGBA bytes.
- * @throws {BitstreamError} it holds values that are no numbers
- */
-export function toRgba(picture) {
-  if (!picture.every(Number.isFinite)) {
-    throw new BitstreamError("This is no face that can be drawn: its numbers are out of all range.");
-  }
+/** In place: adds to the first. */
+export function add(features, more) {
+  for (let at = 0; at < features.length; at++) features[at] += more[at];
+  return features;
+}
+
+/** Red, green and blue of a picture, which lie one after the other. */
+function channelsOf(picture) {
   const area = picture.length / 3;
-  const rgba = new Uint8ClampedArray(4 * area);
-  for (let at = 0; at < area; at++) {
-    for (let channel = 0; channel < 3; channel++) {
-      rgba[4 * at + channel] = Math.round((picture[channel * area + at] + 1) * 127.5);
+  return [0, 1, 2].map((channel) => picture.subarray(channel * area, (channel + 1) * area));
+}
+
+/** Numbers in [-1, 1], channel by channel, to RGBA bytes. */
+function paint(rgba, channels) {
+  const area = channels[0].length;
+  channels.forEach((values, channel) => {
+    let finite = 0; // unless one value is not
+    for (let at = 0; at < area; at++) {
+      finite += values[at] * 0;
+      rgba[4 * at + channel] = Math.round((values[at] + 1) * 127.5);
     }
-    rgba[4 * at + 3] = 255;
-  }
-  return rgba;
+    if (finite !== 0) throw new BitstreamError("This is no face that can be drawn: its numbers are out of all range.");
+  });
+  for (let at = 3; at < 4 * area; at += 4) rgba[at] = 255;
 }

@@ -1,5 +1,6 @@
 /** ONNX Runtime Web, set up for what this browser can do. */
 
+import { createSession, loadProgram } from "./graph.js";
 import { Pipeline } from "./pipeline.js";
 import { ModelStore } from "./store.js";
 
@@ -24,7 +25,7 @@ export async function startRuntime(runtime, { threads, provider, store }) {
   try {
     const found = await setUp(runtime, threads, "webgpu", store);
     if (provider === "webgpu" || known === "webgpu") return found;
-    const faster = await race(found.ort, new Uint8Array(await store.file(GRAPH)));
+    const faster = await race(found.ort, await store.file(GRAPH));
     await store.remember(`provider of ${gpu}`, faster);
     return faster === "webgpu" ? found : setUp(runtime, threads, "wasm", store);
   } catch (error) {
@@ -40,6 +41,8 @@ async function setUp(runtime, threads, provider, { progress }) {
   ort.env.wasm.wasmPaths = wasm ? { mjs: new URL(binary.replace(/wasm$/, "mjs"), runtime).href, wasm } : runtime;
   ort.env.wasm.numThreads = self.crossOriginIsolated ? threads : 1; // threads need shared memory
   ort.env.logLevel = "error";
+  await loadProgram(ort);
+  if (wasm) URL.revokeObjectURL(wasm); // its bytes are held until then
   return { ort, options: { executionProviders: [provider] }, provider };
 }
 
@@ -69,7 +72,7 @@ async function race(ort, graph) {
   const timed = {};
   const results = {};
   for (const provider of ["wasm", "webgpu"]) {
-    const session = await ort.InferenceSession.create(graph.slice(), { executionProviders: [provider] });
+    const session = await createSession(ort, graph, { executionProviders: [provider] });
     const pipeline = new Pipeline(async (_, inputs) => {
       const feeds = {};
       for (const [name, { data, dims }] of Object.entries(inputs)) feeds[name] = new ort.Tensor("float32", data, dims);

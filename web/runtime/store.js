@@ -1,6 +1,6 @@
 /** Large files: fetched once, checked against a manifest, kept by digest where the browser lets us. */
 
-import { fromPlanes, gunzip, isGzip } from "./packing.js";
+import { fromPlanes, gunzip, isGzip, planesLength } from "./packing.js";
 
 const CACHE = "hsc-models";
 
@@ -116,7 +116,7 @@ export class ModelStore {
     return new URL(`by-digest/${sha256}`, this.base).href;
   }
 
-  /** @returns {Promise<Blob>} what lies on the server */
+  /** @returns {Promise<Uint8Array[]>} what lies on the server, as it arrived: a Blob would be held for longer than it is used */
   async #download(name, { bytes, packed }) {
     const size = packed?.bytes ?? bytes;
     this.progress.expect(size);
@@ -133,7 +133,7 @@ export class ModelStore {
         received += value.length;
         this.progress.receive(value.length);
       }
-      return new Blob(parts);
+      return parts;
     } catch (error) {
       this.progress.receive(-received); // nothing of it is left
       this.progress.expect(-size);
@@ -141,11 +141,11 @@ export class ModelStore {
     }
   }
 
-  async #unpacked(blob, name, { bytes, packed }) {
-    let found = new Uint8Array(await blob.arrayBuffer());
+  async #unpacked(parts, name, { bytes, packed }) {
+    const length = packed?.planes ? planesLength(bytes) : bytes;
     try {
       // A server that says that this is compressed lets the browser open it.
-      if (packed && isGzip(found)) found = await gunzip(blob);
+      const found = packed && isGzip(joined(parts.slice(0, 2))) ? await gunzip(parts, length) : joined(parts);
       return packed?.planes ? fromPlanes(found, bytes) : found;
     } catch (error) {
       throw new Error(`${name} is damaged: it cannot be unpacked (${error.message}).`);
@@ -183,3 +183,13 @@ export class ModelStore {
 }
 
 const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function joined(parts) {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const part of parts) {
+    bytes.set(part, end);
+    end += part.length;
+  }
+  return bytes;
+}

@@ -7,7 +7,6 @@
 
 import { Directions } from "../core/movement.js";
 import { Decoder, FIRST, Interrupted } from "./decoder.js";
-import { toRgba } from "./pipeline.js";
 import { startRuntime } from "./providers.js";
 import { ModelStore, Progress } from "./store.js";
 
@@ -68,7 +67,7 @@ const methods = {
   /** RGBA bytes of a picture of 256 or 1024 pixels a side. */
   async render(face, size, strengths = {}) {
     const shown = await editedFeatures(face, strengths);
-    return toRgba(await (size === 256 ? decoder.preview(shown) : decoder.image(shown)));
+    return decoder.rgba(shown, size);
   },
 
   /** Forget a face. */

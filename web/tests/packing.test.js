@@ -35,6 +35,8 @@ test("gzip is known, and opened", async () => {
   const bytes = weights(1000, 0);
   const packed = new Uint8Array(gzipSync(bytes));
   assert.ok(isGzip(packed) && !isGzip(bytes));
-  assert.deepEqual(await gunzip(new Blob([packed])), bytes);
-  await assert.rejects(gunzip(new Blob([packed.subarray(0, 200)])));
+  const parts = () => [packed.slice(0, 7), packed.slice(7)];
+  assert.deepEqual(await gunzip(parts(), 1000), bytes);
+  await assert.rejects(gunzip([packed.subarray(0, 200)], 1000));
+  for (const length of [999, 1001]) await assert.rejects(gunzip(parts(), length), RangeError);
 });

@@ -69,7 +69,7 @@ export class Masks {
 
 export function curveAt(response: object, curve: string, strength: number): number;
 
-export type Tensors = Map<string, { shape: number[]; data: Float64Array | Int32Array }>;
+export type Tensors = Map<string, { shape: number[]; data: Float32Array | Float64Array | Int32Array }>;
 
 export class Model {
   constructor(weights: Tensors);
