@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import re
 import shutil
 import statistics
 import sys
@@ -109,16 +110,29 @@ def _dragging(page: Page) -> tuple[float, float, float]:
     return statistics.median(rates), statistics.median(rests), max(blocks)
 
 
-def _memory(browser: Browser) -> int:
-    """Bytes that the largest process of a page holds for itself, its worker's WebAssembly included."""
-    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
-    found = []
-    for process in processes:
-        if process["type"] != "renderer":
-            continue
-        lines = Path(f"/proc/{process['id']}/status").read_text().splitlines()
-        found.append(next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")))
-    return max(found)
+class Memory(threading.Thread):
+    """Watches how much the largest process of a page holds for itself, its worker's WebAssembly included.
+
+    The inspector, by which this program drives the browser, is part of it: it keeps what was fetched, some 50 MB.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        super().__init__(daemon=True)
+        processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+        self._files = [Path(f"/proc/{each['id']}/status") for each in processes if each["type"] == "renderer"]
+        self.most = self.last = 0
+        """Bytes, of all times and now."""
+        self.start()
+
+    def run(self) -> None:
+        try:
+            while True:
+                found = [re.search(r"RssAnon:\s+(\d+)", file.read_text()) for file in self._files]
+                self.last = max(int(one[1]) * 1024 for one in found if one)
+                self.most = max(self.most, self.last)
+                time.sleep(0.02)
+        except OSError:
+            pass  # the page was closed
 
 
 def _own() -> tuple[float, float, float]:
@@ -157,6 +171,7 @@ def main() -> None:
         page = context.new_page()
         address = f"http://127.0.0.1:{server.server_port}/index.html"
         page.goto(address)
+        memory = Memory(browser)
         page.evaluate(_WATCH)
         _loaded(page, 256)
         first = Counting.sent
@@ -165,7 +180,7 @@ def main() -> None:
         preview, picture = _opening(page)
         rate, rest, longest = _dragging(page)
         page.wait_for_function("() => navigator.serviceWorker.ready.then(found => found.active?.state === 'activated')")
-        everything, memory = Counting.sent, _memory(browser)
+        everything, held = Counting.sent, memory.last
         page.close()
         page = context.new_page()
         page.goto(address)
@@ -185,7 +200,7 @@ def main() -> None:
     print(f"pictures a second while dragging: {rate:.0f}")
     print(f"release to exact preview: {rest:.0f} ms; here {own[2]:.0f}, {rest / own[2]:.1f} times")
     print(f"longest task of the main thread while dragging: {longest:.0f} ms")
-    print(f"memory of the tab's process: {memory / 1e6:.0f} MB")
+    print(f"memory of the tab's process: {held / 1e6:.0f} MB, at most {memory.most / 1e6:.0f}")
 
 
 if __name__ == "__main__":
