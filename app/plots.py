@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from app import plot_labels
 from hsc.bitstream import HEADER_BYTES
 from hsc.semantics import Semantics
 
@@ -95,16 +95,17 @@ def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[
     label, _, decimals, _ = report.COLUMNS[metric]
     shown = [result for result in results if result.bytes is not None and metric in result.metrics]
     shown.sort(key=lambda result: result.bytes)
-    # Files of nearly the same size lie close together: their names go to different sides.
-    sides = itertools.cycle(("middle left", "bottom center", "middle right", "top center"))
-    for result in shown:
+    values = [result.metrics[metric] for result in shown]
+    names = [report.short_name(result.name) for result in shown]
+    curves = [(size, value) for curve in figure.data for size, value in zip(curve.x, curve.y)]
+    sides = plot_labels.sides([result.bytes for result in shown], values, names, curves)
+    for result, name, side in zip(shown, names, sides):
         own = result.codec == "hsc"
-        side = "middle right" if own else next(sides) if result.fits else "top center"
         figure.add_scatter(
             x=[result.bytes],
             y=[result.metrics[metric]],
             mode="markers+text",
-            text=[report.short_name(result.name)],
+            text=[name],
             name=result.name,
             textposition=side,
             showlegend=False,

@@ -105,6 +105,7 @@ GERMAN: dict[str, str] = {
     "{n} bytes": "{n} Bytes",
     "{n} byte": "{n} Byte",
     "bytes": "Bytes",
+    "Looking for faces": "Gesichter werden gesucht",
     "Compressing": "Wird komprimiert",
     "Compressing, step {n} of {m}": "Wird komprimiert, Schritt {n} von {m}",
     "Sharpening, step {n} of {m}": "Wird geschärft, Schritt {n} von {m}",

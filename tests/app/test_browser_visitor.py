@@ -344,6 +344,24 @@ def test_the_face_is_in_sight_while_its_bytes_are_received_on_a_phone(visit) -> 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_small_phone_shows_the_page_whole_and_what_is_done(visit, photo: Path, language) -> None:
+    page = visit(320, 640, f"?lang={language}", has_touch=True)
+    settled(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert page.get_by_role("tab").count() == 3 and page.get_by_role("tab").last.is_visible()
+    page.evaluate(
+        """() => new MutationObserver(() => {
+            const said = document.querySelector("#progress progress")?.getBoundingClientRect();
+            if (said) window.said = [said.top, said.bottom];
+        }).observe(document.querySelector("#progress"), { childList: true, subtree: true })"""
+    )
+    page.set_input_files("#photo input[type=file]", str(photo))
+    page.wait_for_function("window.said")
+    top, bottom = page.evaluate("said")
+    assert 0 <= top < bottom <= 640
+
+
 def test_what_is_done_is_said_once_and_in_words(visit, photo: Path) -> None:
     page = visit()
     settled(page)
