@@ -27,9 +27,11 @@ class Counting(Quiet):
     """Counts the bytes of bodies that were sent, in all."""
 
     sent = 0
+    _counting = threading.Lock()
 
     def copyfile(self, source, outputfile) -> None:  # type: ignore[no-untyped-def]
-        Counting.sent += os.fstat(source.fileno()).st_size
+        with self._counting:
+            Counting.sent += os.fstat(source.fileno()).st_size
         super().copyfile(source, outputfile)
 
 

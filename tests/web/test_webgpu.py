@@ -1,4 +1,4 @@
-"""WebGPU as far as an adapter in software goes: one graph gives what WebAssembly gives."""
+"""WebGPU as far as an adapter in software goes: it gives what WebAssembly gives."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import http.server
 import shutil
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -39,8 +40,28 @@ _COMPARE = """async () => {
 }"""
 
 
-@pytest.mark.slow
-def test_a_graph_gives_what_webassembly_gives() -> None:
+_DECODE = """async () => {
+    const { Decoder } = await import("./runtime/index.js");
+    const { startRuntime } = await import("./runtime/providers.js");
+    const { ModelStore } = await import("./runtime/store.js");
+    const base = new URL("./", location.href);
+    const store = new ModelStore(new URL("models/", base));
+    const runtime = new URL("ort/", base).href;
+    const { ort, provider } = await startRuntime(runtime, { threads: 1, provider: "webgpu", store });
+    const file = new Uint8Array(await (await fetch("examples/beard.hsc")).arrayBuffer());
+    const found = [];
+    for (const each of ["wasm", "webgpu"]) {
+        const decoder = new Decoder(store, ort, { executionProviders: [each] });
+        found.push(await decoder.preview((await decoder.decode(file)).features));
+    }
+    let error = 0;
+    found[0].forEach((value, at) => { error += (value - found[1][at]) ** 2; });
+    return { provider, distance: 10 * Math.log10((4 * found[0].length) / error) };
+}"""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     playwright = pytest.importorskip("playwright.sync_api")
     if program is None or not (PAGE / "index.html").is_file():
@@ -55,8 +76,19 @@ def test_a_graph_gives_what_webassembly_gives() -> None:
             page.goto(f"http://127.0.0.1:{server.server_port}/files.json")
             if not page.evaluate("(async () => Boolean(await navigator.gpu?.requestAdapter()))()"):
                 pytest.skip("this Chromium has no WebGPU")
-            found = page.evaluate(_COMPARE)
+            yield page
             browser.close()
     finally:
         server.shutdown()
+
+
+@pytest.mark.slow
+def test_a_graph_gives_what_webassembly_gives(page) -> None:
+    found = page.evaluate(_COMPARE)
     assert found["provider"] == "webgpu" and found["share"] < 1e-8
+
+
+@pytest.mark.slow
+def test_a_file_s_preview_is_webassembly_s(page) -> None:
+    found = page.evaluate(_DECODE)  # a minute
+    assert found["provider"] == "webgpu" and found["distance"] > 100

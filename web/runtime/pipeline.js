@@ -12,7 +12,7 @@ const LATENT = 512;
 const SIZE = 1024;
 const CODES = [1, LAYERS, LATENT];
 const FINEST = 64; // side of the features that pictures are made of
-const STRIP = 8; // rows of theirs that a large picture is made of at a time: a sixth of the memory, and room to give way
+const STRIP = 8; // rows of theirs that a large picture is made of at a time: a fifth of the memory, and room to give way
 const BESIDE = 2; // rows above and below that its convolutions see
 const featureShape = (size) => [1, 512, size, size];
 
