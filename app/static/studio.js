@@ -114,7 +114,13 @@
       }
       set(next, "input");
     });
-    input.addEventListener("keyup", (event) => { if (event.key.startsWith("Arrow")) set(value, "release"); });
+    // Let go once it rests: each of ten presses would be a call of its own, and of too many the last one is refused.
+    let resting;
+    input.addEventListener("keyup", (event) => {
+      if (!event.key.startsWith("Arrow")) return;
+      clearTimeout(resting);
+      resting = setTimeout(() => set(value, "release"), 150);
+    });
     const home = () => set(o.home, "input", "release");
     if (o.home !== null) {
       input.addEventListener("dblclick", home);
