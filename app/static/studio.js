@@ -121,7 +121,7 @@
       clearTimeout(resting);
       resting = setTimeout(() => set(value, "release"), 150);
     });
-    const home = () => set(o.home, "input", "release");
+    const home = () => { clearTimeout(resting); set(o.home, "input", "release"); };
     if (o.home !== null) {
       input.addEventListener("dblclick", home);
       root.querySelector(".range-reset").addEventListener("click", home);

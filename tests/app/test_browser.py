@@ -85,6 +85,7 @@ def test_an_edit_is_slid_and_reset(visit) -> None:
     for _ in range(20):
         page.keyboard.press("ArrowRight")
     page.wait_for_selector(f"#step-edit .caption-right:has-text('{directions.load(name).label}')")
+    page.wait_for_timeout(1000)  # the button follows the caption
     with page.expect_download() as download:
         page.locator("#download-edited").click()
     with Image.open(download.value.path()) as image:
