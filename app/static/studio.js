@@ -89,7 +89,9 @@
       dress();
       show();
     };
+    let resting;
     const set = (next, ...events) => {
+      clearTimeout(resting); // whatever moves it, what was to be let go is no longer what is there
       value = next;
       show();
       props.value = { value };
@@ -115,13 +117,12 @@
       set(next, "input");
     });
     // Let go once it rests: each of ten presses would be a call of its own, and of too many the last one is refused.
-    let resting;
     input.addEventListener("keyup", (event) => {
       if (!event.key.startsWith("Arrow")) return;
       clearTimeout(resting);
       resting = setTimeout(() => set(value, "release"), 150);
     });
-    const home = () => { clearTimeout(resting); set(o.home, "input", "release"); };
+    const home = () => set(o.home, "input", "release");
     if (o.home !== null) {
       input.addEventListener("dblclick", home);
       root.querySelector(".range-reset").addEventListener("click", home);
