@@ -16,7 +16,8 @@ class RangeInput(gr.HTML):
     """A slider with a label, a value that says its unit, marks, a reset, and a scale that may be logarithmic.
 
     ``input`` is triggered while it moves and ``release`` when it is let go, by mouse, touch or keyboard.
-    The value is a number; as an output also ``{"value": ..., "min": ..., "max": ..., "marks": [[at, text], ...]}``.
+    The value is a number; as an output also ``{"value": ..., "min": ..., "max": ..., "marks": [[at, text], ...]}``,
+    and with ``"opening": True`` one that gives way to a visitor who has moved it already.
 
     Args:
         label: names the slider.

@@ -369,9 +369,10 @@ def _wire(demo: gr.Blocks, ui: SimpleNamespace, events: Events) -> None:
     ]
     for version in versions:
         version.then(edit.show_version, None, edit_results, **every)
+    # Of two that answer to one event, the second is not asked before the first has ended: the quick one comes first.
+    ui.edit_tab.select(edit.show_sliders, None, strengths, **press)
     ui.edit_tab.select(recipes.offer, None, [ui.presets], **press)
     ui.kept.arrived(recipes.offer, None, [ui.presets], **press)
-    ui.edit_tab.select(edit.show_sliders, None, strengths, **press)
     ui.subject.change(edit.pick_subject, None, [ui.strip, ui.video], **light)
     ui.visible_mark.input(edit.mark, [ui.visible_mark], [ui.restored, ui.edited], **slide)
     for button, place in ((ui.copy, "stage"), (ui.copy_edited, "edit-stage")):

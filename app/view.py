@@ -138,13 +138,17 @@ class View:
             ui.redo: gr.Button(interactive=history.at + 1 < len(history.versions)),
         }
 
-    def sliders(self, session: Session) -> dict:
-        """Every edit slider at the strength of the visitor's recipe."""
+    def sliders(self, session: Session, opening: bool = False) -> dict:
+        """Every edit slider at the strength of the visitor's recipe.
+
+        Args:
+            opening: the sliders have just come into the page; one that was moved since stays where it is.
+        """
         view: dict[Any, Any] = {}
         for name, slider in self._ui.sliders.items():
             view[slider] = self._reaching(name, session.strengths.get(name, 0.0))
-        view[self._ui.own_strength] = session.strengths.get(session.foreign, 0.0)
-        return view
+        view[self._ui.own_strength] = {"value": session.strengths.get(session.foreign, 0.0)}
+        return {slider: value | {"opening": True} for slider, value in view.items()} if opening else view
 
     @staticmethod
     def _reaching(name: str, strength: float) -> dict:

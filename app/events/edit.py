@@ -45,7 +45,7 @@ class EditEvents(Handlers):
     @user_errors
     def show_sliders(self, request: gr.Request) -> dict:
         """The step is opened: what its sliders were set to while it was not in the page did not reach them."""
-        return self.view.sliders(self.session(request))
+        return self.view.sliders(self.session(request), opening=True)
 
     @user_errors
     def edit(self, request: gr.Request, *strengths: float) -> Iterator[dict]:

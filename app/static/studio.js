@@ -35,7 +35,7 @@
     const output = root.querySelector(".range-value");
     const marks = root.querySelector(".range-marks");
     const tested = root.querySelector(".range-tested");
-    let value = o.value ?? 0, playing = null;
+    let value = o.value ?? 0, playing = null, moved = false;
 
     const show = () => {
       const share = toShare(value, o);
@@ -79,6 +79,9 @@
       // Before a tab was in the page, an update may come as it travels: with its value inside, or with none.
       if (payload?.__type__) payload = payload.value;
       if (payload === undefined || payload === null) { dress(); show(); return; }
+      // What the server knew when this was opened is older than what the visitor has done since.
+      if (payload.opening && moved) { props.value = { value }; return; }
+      moved = false;
       if (payload && typeof payload === "object") {
         if ("min" in payload) o.min = payload.min;
         if ("max" in payload) o.max = payload.max;
@@ -93,6 +96,7 @@
     const set = (next, ...events) => {
       clearTimeout(resting); // whatever moves it, what was to be let go is no longer what is there
       value = next;
+      moved = true;
       show();
       props.value = { value };
       events.forEach((event) => { if (event !== "input" || !window.hscDrawn?.(root, value, playing)) trigger(event); });

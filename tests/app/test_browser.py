@@ -13,6 +13,7 @@ from PIL import Image
 import directions
 from app import launch
 from app.limits import Limits
+from app.view import View
 from tests.app.visitor import PATIENCE, changed, settled, slid
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
@@ -93,6 +94,27 @@ def test_an_edit_is_slid_and_reset(visit) -> None:
     page.locator(f"#direction-{name} .range-reset").click()
     page.wait_for_selector("#step-edit .caption-right:has-text('Move a slider')")
     assert page.inner_text(f"#direction-{name} .range-value") == "0.00"
+
+
+def test_an_answer_to_the_opened_step_gives_way_to_a_slider_that_was_moved(visit, monkeypatch) -> None:
+    answer, asked = View.sliders, []
+
+    def late(self, session, opening=False):
+        answers = answer(self, session, opening)
+        if opening:
+            asked.append(opening)
+            time.sleep(3)
+        return answers
+
+    monkeypatch.setattr(View, "sliders", late)
+    page = visit()
+    settled(page)
+    page.get_by_role("tab", name="2 Edit").click()
+    page.locator("#direction-smile input").focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(4000)
+    assert asked and page.inner_text("#direction-smile .range-value") == "+0.30"
 
 
 def test_a_bitstream_comes_down_and_goes_up_again(visit, tmp_path: Path) -> None:
