@@ -370,7 +370,7 @@ class Codec:
         share = amount if features is None else features
         if amount == share and amount in (0, 1):
             return other if amount else one
-        return self._of_device(blend(one.map(to_array), other.map(to_array), amount, share, landmarks))
+        return self._of_device(blend(self.engine, one.map(to_array), other.map(to_array), amount, share, landmarks))
 
     def move(self, semantics: Semantics, shift: Array, carry: Callable[..., Any] | None = None) -> Semantics:
         """Add a shift ``(16, 512)`` to the style codes, and carry F along, see :class:`hsc.editing.editor.Editor`."""

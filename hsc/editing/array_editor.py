@@ -50,7 +50,7 @@ class ArrayEditor:
             edited = self.move(edited, np.sum([one.shift for one in everywhere], axis=0))
         if any(one.paints for one in movements):
             edited = self._paint(edited, movements)
-        return array_local.warp(edited, movements)
+        return array_local.warp(self._engine, edited, movements)
 
     def _edit_locally(
         self, semantics: Semantics, anchor: np.ndarray, bases: Sequence[np.ndarray], movements: Sequence[Movement]

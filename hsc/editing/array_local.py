@@ -22,8 +22,9 @@ SHARPNESS = 8.0
 HEAD = (0.5, 0.56, 0.36, 0.46, 0.40)
 ROUNDNESS, RIM = 0.75, 0.25
 PIVOT, AROUND = 0.6, 1.3
+"""Told where tensors do the same, as all that comes before."""
 CUBIC = -0.75
-"""Of the bicubic kernel; what comes before is told where tensors do the same."""
+"""Of the bicubic kernel, in PyTorch and OpenVINO alike; other decoders are told."""
 
 Shifts = Sequence[tuple[np.ndarray, np.ndarray]]
 """Pairs of a shift of a style code ``(512,)`` and how much of it there is at each place ``(1, 1, H, W)``."""
@@ -120,59 +121,33 @@ class Regions:
         return dict(zip(REGIONS, np.split(1 / (1 + np.exp(-SHARPNESS * found)), len(REGIONS), 1)))
 
 
-def warp(semantics: Semantics, movements: Sequence[Movement]) -> Semantics:
+def warp(engine: OpenVINOEngine, semantics: Semantics, movements: Sequence[Movement]) -> Semantics:
     """Semantics whose features are moved by all turns and drags; without any, the very same object."""
     if not any(one.warps for one in movements):
         return semantics
-    return replace(
-        semantics,
-        features=tuple(_moved(one, movements) for one in semantics.features),
-        detail=None if semantics.detail is None else _moved(semantics.detail, movements),
-    )
+
+    def moved(features: np.ndarray) -> np.ndarray:
+        return engine.sampled(features, places(flow_of(movements, features.shape[-1])))
+
+    detail = None if semantics.detail is None else moved(semantics.detail)
+    return replace(semantics, features=tuple(moved(one) for one in semantics.features), detail=detail)
 
 
-def _moved(features: np.ndarray, movements: Sequence[Movement]) -> np.ndarray:
-    side = features.shape[-1]
-    flow = _turn(side, *(sum(one.turn[axis] for one in movements) for axis in (0, 1)))
+def flow_of(movements: Sequence[Movement], side: int) -> np.ndarray:
+    """How far to the left and above each place was before all turns and drags, as a share: ``(side, side, 2)``."""
+    moved = turn_flow(side, *(sum(one.turn[axis] for one in movements) for axis in (0, 1)))
     for drag in (drag for one in movements for drag in one.drags):
-        flow = flow + mask(drag.place, side)[0, 0, :, :, None] * np.array(drag.by)
-    return sample(features, flow)
+        moved = moved + mask(drag.place, side)[0, 0, :, :, None] * np.array(drag.by)
+    return moved
 
 
-def sample(features: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Features ``(1, C, side, side)``, each place from where it was before, bicubic, edges repeated.
-
-    Args:
-        flow: how far to the left and above that is, ``(side, side, 2)``, as a share of the side.
-    """
-    side = features.shape[-1]
-    y, x = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
-    columns, rows = x - flow[..., 0] * side, y - flow[..., 1] * side
-    left, top = np.floor(columns).astype(int), np.floor(rows).astype(int)
-    across, down = _cubic(columns - left), _cubic(rows - top)
-    result = np.zeros(features.shape, np.float32)
-    for step, weight in enumerate(down):
-        line = np.zeros(features.shape, np.float32)
-        at = np.clip(top + step - 1, 0, side - 1)
-        for number, share in enumerate(across):
-            line += share.astype(np.float32) * features[:, :, at, np.clip(left + number - 1, 0, side - 1)]
-        result += weight.astype(np.float32) * line
-    return result
+def places(flow: np.ndarray) -> np.ndarray:
+    """Where each place was before a flow ``(side, side, 2)``: ``(1, side, side, 2)``, from -1 to 1."""
+    centres = (np.arange(len(flow)) + 0.5) / len(flow)
+    return (2 * (np.stack(np.meshgrid(centres, centres), -1) - flow)[None] - 1).astype(np.float32)
 
 
-def _cubic(t: np.ndarray) -> list[np.ndarray]:
-    """Weights of the four neighbours of a place that is ``t`` beyond the second."""
-
-    def near(x: np.ndarray) -> np.ndarray:
-        return ((CUBIC + 2) * x - (CUBIC + 3)) * x * x + 1
-
-    def far(x: np.ndarray) -> np.ndarray:
-        return ((CUBIC * x - 5 * CUBIC) * x + 8 * CUBIC) * x - 4 * CUBIC
-
-    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
-
-
-def _turn(side: int, yaw: float, pitch: float) -> np.ndarray:
+def turn_flow(side: int, yaw: float, pitch: float) -> np.ndarray:
     """See :func:`hsc.editing.warp.turn_flow`."""
     column, row, width, height, depth = HEAD
     centres = (np.arange(side) + 0.5) / side

@@ -15,7 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from hsc.editing.array_local import sample
+from hsc.editing.array_local import places
+from hsc.inference.engine import Engine
 from hsc.semantics import Semantics
 
 _GAINS = (1.0, 2.5)
@@ -28,6 +29,7 @@ _STILL = np.array([(x, y) for x in (0.0, 0.5, 1.0) for y in (0.0, 0.5, 1.0) if (
 
 
 def blend(
+    engine: Engine,
     one: Semantics,
     other: Semantics,
     codes: float,
@@ -37,6 +39,7 @@ def blend(
     """Semantics between those of two faces.
 
     Args:
+        engine: moves features.
         one, other: decoded faces, as arrays.
         codes: how much of S is the other's, 0 to 1.
         features: how much of F, and of detail, is the other's, 0 to 1.
@@ -56,29 +59,37 @@ def blend(
         return one
     if codes == features == 1:
         return other
-    mixed = tuple(_mixed(a, b, features, landmarks) for a, b in zip(one.features, other.features))
+    mixed = tuple(_mixed(engine, a, b, features, landmarks) for a, b in zip(one.features, other.features))
     plain = replace(one, model_id=None, quality=0, layers=(), total_layers=0, symbols=(), edits=(), bytes=0)
     return replace(
         plain,
         codes=_lerp(one.codes, other.codes, codes),
         features=mixed,
-        detail=_detail(one.detail, other.detail, features, landmarks),
+        detail=_detail(engine, one.detail, other.detail, features, landmarks),
     )
 
 
 def _detail(
-    one: np.ndarray | None, other: np.ndarray | None, share: float, landmarks: tuple[np.ndarray, np.ndarray] | None
+    engine: Engine,
+    one: np.ndarray | None,
+    other: np.ndarray | None,
+    share: float,
+    landmarks: tuple[np.ndarray, np.ndarray] | None,
 ) -> np.ndarray | None:
     """A face without detail has zeros."""
     if one is None and other is None:
         return None
     first = np.zeros_like(other) if one is None else one
     second = np.zeros_like(one) if other is None else other
-    return _mixed(first, second, share, landmarks)
+    return _mixed(engine, first, second, share, landmarks)
 
 
 def _mixed(
-    one: np.ndarray, other: np.ndarray, share: float, landmarks: tuple[np.ndarray, np.ndarray] | None
+    engine: Engine,
+    one: np.ndarray,
+    other: np.ndarray,
+    share: float,
+    landmarks: tuple[np.ndarray, np.ndarray] | None,
 ) -> np.ndarray:
     """Features ``(1, C, side, side)`` between two."""
     if share in (0, 1):
@@ -86,7 +97,8 @@ def _mixed(
     if landmarks is not None:
         between = (1 - share) * landmarks[0] + share * landmarks[1]
         one, other = (
-            sample(each, -_spline(between, own - between, each.shape[-1])) for each, own in zip((one, other), landmarks)
+            engine.sampled(each, places(-_spline(between, own - between, each.shape[-1])))
+            for each, own in zip((one, other), landmarks)
         )
     mean = _lerp(one, other, share)
     wanted = _lerp(_size(one), _size(other), share)

@@ -35,6 +35,10 @@ class Engine(Protocol):
         """
         ...
 
+    def sampled(self, features: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """Features ``(1, C, h, h)`` at places ``(1, h, h, 2)``, from -1 to 1: bicubic, edges repeated."""
+        ...
+
     def preview(self, features: np.ndarray, codes: np.ndarray) -> np.ndarray:
         """Features ``(1, 512, 64, 64)`` to an approximate picture ``(1, 3, 256, 256)``, nominally in [-1, 1]."""
         ...

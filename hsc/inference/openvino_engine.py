@@ -18,6 +18,7 @@ from hsc.inference.blob_cache import BlobCache
 from hsc.inference.model import DecoderModel, Level
 
 if TYPE_CHECKING:
+    from hsc.inference.openvino_ops import OpenVINOOps
     from hsc.inference.openvino_runtime import ov
 
 Weights = Mapping[str, np.ndarray]
@@ -85,6 +86,14 @@ class OpenVINOEngine:
         name = f"modulated_{8 * 2**index}"
         runner = self._runner(name, lambda ops: graphs.modulated_block(ops, self._generator(), index))
         return runner([features, *factors])
+
+    def sampled(self, features: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """Features ``(1, C, h, h)`` at places ``(1, h, h, 2)``, from -1 to 1: bicubic, edges repeated."""
+
+        def build(ops: OpenVINOOps) -> ov.Node:
+            return ops.sample(ops.input("features", features.shape), ops.input("where", where.shape))
+
+        return self._runner(f"sampled_{features.shape[-1]}", build)([features, where])
 
     def preview(self, features: np.ndarray, codes: np.ndarray) -> np.ndarray:
         """Features ``(1, 512, 64, 64)`` to an approximate picture ``(1, 3, 256, 256)``."""

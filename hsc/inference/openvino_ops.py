@@ -72,3 +72,8 @@ class OpenVINOOps:
 
     def depth_to_space(self, x: ov.Node) -> ov.Node:
         return ops.depth_to_space(x, "depth_first", 2)
+
+    def sample(self, x: ov.Node, where: ov.Node) -> ov.Node:
+        """``x`` ``(1, C, H, W)`` at places ``(1, H, W, 2)`` from -1 to 1: bicubic, edges repeated."""
+        how = {"align_corners": False, "mode": "bicubic", "padding_mode": "border"}
+        return ops.grid_sample(x, where, how)

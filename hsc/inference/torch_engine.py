@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hsc.architecture import DETAIL_LEVEL, LAYERS
@@ -42,6 +43,12 @@ class TorchEngine:
             return _array(self._networks.detail.change(*given))
         linear, correction = self._networks.fcn[index].changes(*given)
         return _array(linear + correction)
+
+    @torch.no_grad()
+    def sampled(self, features: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """Features ``(1, C, h, h)`` at places ``(1, h, h, 2)``, from -1 to 1: bicubic, edges repeated."""
+        given = self._tensor(features), self._tensor(where)
+        return _array(F.grid_sample(*given, mode="bicubic", padding_mode="border", align_corners=False))
 
     @torch.no_grad()
     def preview(self, features: np.ndarray, codes: np.ndarray) -> np.ndarray:

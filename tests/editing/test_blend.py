@@ -82,9 +82,9 @@ def test_the_spline_takes_points_where_they_are_to_go() -> None:
 
 
 @pytest.mark.parametrize("shares", [(-0.1, 0.5), (0.5, 1.1), (float("nan"), 0.5)])
-def test_other_shares_are_refused(two, shares) -> None:
+def test_other_shares_are_refused(codec, two, shares) -> None:
     with pytest.raises(ValueError, match="0 to 1"):
-        blending.blend(*two, *shares)
+        blending.blend(codec.engine, *two, *shares)
 
 
 def test_tensors_stay_tensors(two) -> None:
