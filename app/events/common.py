@@ -52,7 +52,7 @@ def user_errors(method: Callable) -> Callable:
         except Exception as error:
             _say(error, method.__name__)
         finally:
-            memory.release()
+            memory.release_soon()
         return gr.skip()
 
     return handler
@@ -80,7 +80,7 @@ def _showing(method: Callable) -> Callable:
             given = True
             yield self.rest(request)
         finally:
-            memory.release()
+            memory.release_soon()
         if not given:
             yield gr.skip()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,20 @@ def test_what_was_freed_goes_back() -> None:
     memory.release()
     assert full - resident() > 50_000_000
     assert pin.all()
+
+
+def test_it_goes_back_once_for_all_who_ask(monkeypatch) -> None:
+    released = []
+    monkeypatch.setattr(memory, "release", lambda: released.append(time.monotonic()))
+    begun = time.monotonic()
+    for _ in range(50):
+        memory.release_soon()
+    assert not released
+    time.sleep(1.5)
+    assert len(released) == 1 and released[0] - begun < 1.5
+    memory.release_soon()
+    time.sleep(1.5)
+    assert len(released) == 2
 
 
 @linux
