@@ -76,8 +76,13 @@ class FrequencyTables:
         self._cdf = cdf.astype(np.int64)
         self._bits = np.zeros((len(cdf), cdf.shape[1] - 1))
         self._bits[inside] = PRECISION - np.log2(steps[inside])
-        # What the decoder's inner loop walks: plain lists are several times faster there than arrays.
+        # What the decoder searches: plain lists are several times faster there than arrays.
         self._rows = [(row[:n], n - 2) for row, n in zip(cdf.tolist(), lengths.tolist())]
+        # What it tries before, the likeliest entry but for the tail: nothing where a table has no other.
+        sizes = np.where(np.arange(steps.shape[1]) < tails[:, None], steps, 0)
+        self._likely = sizes.argmax(axis=1)
+        rows = np.arange(len(cdf))
+        self._likely_starts, self._likely_sizes = self._cdf[rows, self._likely], sizes[rows, self._likely]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -285,31 +290,36 @@ class RangeDecoder:
         rows, data = tables._rows, self._data
         code, width, position = self._code, self._width, self._position
         bottom = _BOTTOM
-        entries: list[int] = []
-        append = entries.append
+        entries = tables._likely[indexes]
+        starts, sizes = tables._likely_starts[indexes].tolist(), tables._likely_sizes[indexes].tolist()
         try:
-            for cdf, tail in map(rows.__getitem__, indexes.tolist()):
+            for place, start, size in zip(range(len(starts)), starts, sizes):
                 unit = width >> 16
-                entry = bisect_right(cdf, code // unit) - 1
-                if entry > tail:  # the sliver that rounding leaves unused
-                    self._code, self._width, self._position = code, width, position
-                    raise self._impossible()
-                start = cdf[entry]
-                code -= unit * start
-                width = unit * (cdf[entry + 1] - start)
+                rest, part = code - unit * start, unit * size
+                if 0 <= rest < part:
+                    code, width = rest, part
+                else:  # it is another entry
+                    cdf, tail = rows[indexes[place]]
+                    entry = bisect_right(cdf, code // unit) - 1
+                    if entry > tail:  # the sliver that rounding leaves unused
+                        self._code, self._width, self._position = code, width, position
+                        raise self._impossible()
+                    code -= unit * cdf[entry]
+                    width = unit * (cdf[entry + 1] - cdf[entry])
+                    if entry == tail:
+                        self._code, self._width, self._position = code, width, position
+                        self._refill()
+                        entry = self._escape(tail)
+                        code, width, position = self._code, self._width, self._position
+                    entries[place] = entry
                 while width < bottom:
                     code = code << 8 | data[position]
                     width <<= 8
                     position += 1
-                if entry == tail:
-                    self._code, self._width, self._position = code, width, position
-                    entry = self._escape(tail)
-                    code, width, position = self._code, self._width, self._position
-                append(entry)
         except IndexError:
             raise self._past_end() from None
         self._code, self._width, self._position = code, width, position
-        symbols: np.ndarray = np.array(entries, dtype=np.int64) + tables.offsets[indexes]
+        symbols: np.ndarray = entries + tables.offsets[indexes]
         if symbols.size and max(-symbols.min(), symbols.max()) > MAX_SYMBOL:
             raise self._impossible()
         return symbols.astype(np.int32).reshape(np.shape(table_indexes))
@@ -323,13 +333,17 @@ class RangeDecoder:
         self._code -= unit * value
         self._width = unit
         try:
-            while self._width < _BOTTOM:
-                self._code = self._code << 8 | self._data[self._position]
-                self._width <<= 8
-                self._position += 1
+            self._refill()
         except IndexError:
             raise self._past_end() from None
         return value
+
+    def _refill(self) -> None:
+        """Read bytes until the interval is wide enough for the next symbol."""
+        while self._width < _BOTTOM:
+            self._code = self._code << 8 | self._data[self._position]
+            self._width <<= 8
+            self._position += 1
 
     def _escape(self, tail: int) -> int:
         """Read a value outside its table, counted from the table's first: Exp-Golomb, then unfolded."""

@@ -90,9 +90,8 @@ class LayerState:
         level, index = self._model.levels[self._level], len(self._slices)
         own = slice(index * level.slice_channels, (index + 1) * level.slice_channels)
         mean, log2_scale = self._model.context(self._level).predict(index, self._context)
-        steps, quality = self._model.steps[self._level], self._qualities[self._level]
-        self.mean, self.step = mean[None], steps(quality)[None, own, None, None]
-        return scale_indexes(log2_scale - steps.log2(quality)[own, None, None]).ravel()
+        self.mean, self.step = mean[None], self._steps[None, own, None, None]
+        return scale_indexes(log2_scale - self._log2_steps[own, None, None]).ravel()
 
     def take(self, symbols: np.ndarray) -> None:
         """Symbols of the slice that was predicted last."""
@@ -138,6 +137,8 @@ class LayerState:
         self._slices = []
         quality = self._qualities[self._level]
         assert self._semantics is not None  # S comes first
+        steps = self._model.steps[self._level]
+        self._steps, self._log2_steps = steps(quality), steps.log2(quality)
         self._context = self._model.context(self._level).start(self._semantics, quality, coarser)
 
     def _close(self, coefficients: np.ndarray | None) -> None:
@@ -154,4 +155,4 @@ class LayerState:
 
     def _append(self, values: np.ndarray) -> None:
         self._slices.append(values[0])
-        self._context = np.concatenate((self._context, values[0]))
+        self._context.append(values[0].transpose(1, 2, 0))
