@@ -50,7 +50,8 @@ def register(studio: Studio, sessions: Sessions) -> None:
             The .hsc file, and a description: bytes, bpp, layers (name, bytes, end), faces found, notes.
         """
         max_bytes, face = arguments.whole("max_bytes", max_bytes, 0, MAX_BYTES), arguments.whole("face", face, 0)
-        picture, data = studio.open(_received(photo), face)
+        with studio.lanes.find.place():
+            picture, data = studio.open(_received(photo), face)
         if data is not None:
             raise ImageError("That is an .hsc file already, not a photo.")
         data = _encoded(studio, picture, max_bytes)
@@ -115,7 +116,8 @@ def register(studio: Studio, sessions: Sessions) -> None:
         """
         max_bytes = arguments.whole("max_bytes", max_bytes, bitstream.file_bytes([]), MAX_BYTES)
         face = arguments.whole("face", face, 0)
-        picture, data = studio.open(_received(photo), face)
+        with studio.lanes.find.place():
+            picture, data = studio.open(_received(photo), face)
         if data is not None:
             raise ImageError("A comparison needs a photo, not an .hsc file.")
         chosen = [comparison.CurrentFile(studio.codec, _encoded(studio, picture, max_bytes)), *studio.rivals]

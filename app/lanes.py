@@ -4,6 +4,7 @@
 lane  what                                           at once  waits for
 ===== ============================================== ======== =================================================
 look  decoding, previews, edits, prepared examples   1        other looks; previews and examples go first
+find  opening a photo and finding its faces          1        other photos
 code  compressing a photo                            1        other photos, one of each visitor
 work  *Sharpen*, a film                              1        other work
 rival another codec on the main stage                1        other rivals
@@ -149,6 +150,7 @@ class Lanes:
 
     def __init__(self) -> None:
         self.look = Lane(1, 0.7, 48)
+        self.find = Lane(1, 0.7, 24)
         self.code = Lane(1, 4.0, 16)
         self.work = Lane(1, 12.0, 8)
         self.rival = Lane(1, 3.0, 12)
@@ -156,7 +158,7 @@ class Lanes:
     def give_way(self, lane: Lane) -> None:
         """To be called between two steps of work in a lane: the lanes before it may finish, for a second at most."""
         until = time.monotonic() + _GIVE_WAY
-        for first in (self.look, self.code):
+        for first in (self.look, self.find, self.code):
             if first is lane:
                 break
             while not first.idle and time.monotonic() < until:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import os
 import sys
@@ -92,6 +93,9 @@ def start(studio: Studio, limits: Limits = LIMITS, hosts: Iterable[str] = (), **
     demo.app.state_holder.set_blocks(demo)
     # Whoever computes keeps the loop that answers everybody waiting for no longer than this.
     sys.setswitchinterval(_SWITCH)
+    # Some million objects of the page and of packages stay for good: nobody waits for them to be looked through.
+    gc.collect()
+    gc.freeze()
     configuration = demo.server.config
     configuration.http_protocol_class = guarded(configuration.http_protocol_class, Connections(limits, descriptors))
     if keep_open:

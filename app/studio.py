@@ -329,6 +329,15 @@ class Studio:
         return session.prefixes[-1]
 
 
+def is_bitstream(path: Path) -> bool:
+    """Whether an uploaded file says of itself that it is an ``.hsc`` file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(bitstream.MAGIC)) == bitstream.MAGIC
+    except OSError:
+        return False  # said by whoever reads it
+
+
 def read_upload(path: Path) -> bytes:
     """The bytes of an uploaded file.
 

@@ -6,7 +6,7 @@ the first picture, then better ones, and ends as soon as a newer turn begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -19,7 +19,7 @@ from app.events.common import Handlers, refuse, said, user_errors, wait_for
 from app.kept import Kept
 from app.lanes import CROWD, LATER, SOON
 from app.session import Picture, Session
-from app.studio import SMALLEST_FILE, shown
+from app.studio import SMALLEST_FILE, is_bitstream, shown
 from app.turns import Turn
 from app.view import face
 from hsc import bitstream
@@ -63,7 +63,7 @@ class CompressEvents(Handlers):
             own = session.folder.copy(kept.photo, "photo")
             kept.photo.unlink(missing_ok=True)
             try:
-                picture, foreign = self.studio.open(own, kept.face)
+                picture, foreign = yield from self._opened(own, turn, kept.face)
                 if foreign is None:
                     yield from self._show(session, turn, picture, max_bytes, data, strengths, restored=True)
                     yield {self.ui.photo: self._photo(session)}
@@ -119,7 +119,7 @@ class CompressEvents(Handlers):
                     return
                 own = session.folder.copy(path, "photo")
                 yield self.view.working("Looking for faces")
-                picture, data = self.studio.open(own)
+                picture, data = yield from self._opened(own, turn)
                 yield {self.ui.examples: cards.example_strip(self.studio.examples)}
                 yield from self._show(session, turn, picture, max_bytes, data)
                 yield {self.ui.photo: self._photo(session)}
@@ -127,6 +127,26 @@ class CompressEvents(Handlers):
                 # Not before the page had time to show it: from now on it shows our copy.
                 path.unlink(missing_ok=True)
                 self._drop_unused(session, own)
+
+    def _opened(
+        self, path: Path, turn: Turn, face: int | None = None
+    ) -> Generator[dict, None, tuple[Picture, bytes | None]]:
+        """:meth:`app.studio.Studio.open`, in the place of the lane that has come where there are faces to be found.
+
+        Raises:
+            Stopped: something newer was chosen meanwhile.
+        """
+        if is_bitstream(path):
+            return self.studio.open(path)
+        lane = self.studio.lanes.find
+        with lane.enter() as ticket:
+            for words in wait_for(ticket, "Looking for faces"):
+                if turn.over:
+                    raise Stopped
+                if words:
+                    yield self.view.working(words)
+            self.studio.lanes.give_way(lane)
+            return self.studio.open(path, face)
 
     @staticmethod
     def _drop_unused(session: Session, own: Path | None) -> None:

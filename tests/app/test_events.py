@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from app.kept import Kept, decoded
 from app.session import Sessions
 from hsc import bitstream
 from hsc.encoder.presets import DEFAULT, THOROUGH
+from tests.app.conftest import EXAMPLES
 
 _NAMES = (
     "stage caption numbers bytemap layers restored edit_stage edit_caption edited edited_file own_strength progress"
@@ -518,6 +520,17 @@ def test_what_is_prepared_decoded_or_previewed_waits_for_no_encode(events, visit
         assert events.receive_preview(visitor, 100)["stage"] and events.receive(visitor, 100)["stage"]
         assert events.edit(visitor, *strengths_of(events, smile=0.5))["edit_stage"]
         assert "data-index" in events.filmstrip(visitor, "smile", *strengths_of(events))["strip"]
+
+
+def test_faces_are_found_one_photo_after_the_other_and_files_do_not_wait(events, visitor, photo, tmp_path) -> None:
+    own, file = (Path(shutil.copy(path, tmp_path)) for path in (photo, EXAMPLES / "fair-hair.hsc"))
+    with events.studio.lanes.find.enter():
+        assert "<strong>" in events.open_upload(visitor, str(file), 800)["numbers"]
+        steps = events.events.compress.open_upload(visitor, str(own), 800)
+        views = [next(steps) for _ in range(2)]
+        steps.close()
+    assert "Looking for faces: busy, 1 before you, about" in views[-1]["progress"]
+    assert events.studio.lanes.find.idle
 
 
 def test_who_waits_is_told_how_many_are_before_and_how_long(events, visitor) -> None:
