@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -225,17 +226,22 @@ def _url(image: Image.Image) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def recipe_strip(shown: Sequence[tuple[str, str]]) -> str:
+def _at(strengths: Mapping[str, float]) -> str:
+    """Where sliders stand when a choice is the one that is shown; the page's script moves its ring by this."""
+    return f'data-strengths="{escape(json.dumps(dict(strengths)))}"'
+
+
+def recipe_strip(shown: Sequence[tuple[str, Mapping[str, float], str]]) -> str:
     """Prepared recipes to click on, each with what it makes of the face as soon as that is known.
 
     Args:
-        shown: title and picture of each, the picture as a data URL or "".
+        shown: title, strengths by direction and picture of each, the picture as a data URL or "".
     """
     buttons = "".join(
-        f'<button type="button" data-index="{index}" aria-pressed="false">'
+        f'<button type="button" data-index="{index}" {_at(strengths)} aria-pressed="false">'
         + (f'<img src="{url}" width="112" height="112" alt="">' if url else '<span class="skeleton"></span>')
         + f"<b>{escape(title)}</b></button>"
-        for index, (title, url) in enumerate(shown)
+        for index, (title, strengths, url) in enumerate(shown)
     )
     return f'<div class="recipes" role="group" aria-label="Prepared edits of this face">{buttons}</div>'
 
@@ -259,14 +265,21 @@ def version_strip(shown: Sequence[tuple[str, str]], at: int) -> str:
     return f'<div class="versions" role="group" aria-label="Versions">{buttons}</div>'
 
 
-def filmstrip(frames: Sequence[tuple[float, Image.Image]], label: str) -> str:
-    """Small pictures of one direction at several strengths; a click takes the strength over."""
+def filmstrip(frames: Sequence[tuple[float, Image.Image]], name: str, label: str) -> str:
+    """Small pictures of one direction at several strengths; a click takes the strength over.
+
+    Args:
+        frames: strengths and pictures.
+        name: of the direction, as its slider has it.
+        label: of the direction, for people.
+    """
     parts = []
     for strength, frame in frames:
         shown = f"{strength:+.2g}".replace("-", "−") if strength else "0"
         parts.append(
-            f'<button type="button" data-index="{strength:g}" aria-label="{escape(label)} {shown}">'
+            f'<button type="button" data-index="{strength:g}" {_at({name: strength})}'
+            f' aria-label="{escape(label)} {shown}">'
             f'<img src="{_url(frame)}" width="256" height="256" alt=""><span>{shown}</span></button>'
         )
-    name = f"{escape(label)} at several strengths"
-    return f'<div class="strip" role="group" aria-label="{name}">{"".join(parts)}</div>'
+    called = f"{escape(label)} at several strengths"
+    return f'<div class="strip" role="group" aria-label="{called}">{"".join(parts)}</div>'

@@ -33,6 +33,7 @@ SCRIPT_TEXTS = (
     "Undo",
     "Tested from {n} to {m}",
     "bytes",
+    "{n} times",
     "That did not work",
     "Sorry",
     "Good to know",
@@ -204,7 +205,9 @@ class Translator:
             return self.markup(value) if "<" in value and ">" in value else self.text(value)
         if isinstance(value, Mapping):
             if value.get("type") == "plotly" and isinstance(value.get("plot"), str):
-                return {**value, "plot": json.dumps(self._chart(json.loads(value["plot"])))}
+                chart = self._chart(json.loads(value["plot"]))
+                layout = {**chart.get("layout", {}), "separators": ",."}  # of its axes, whose numbers the page writes
+                return {**value, "plot": json.dumps({**chart, "layout": layout})}
             return {key: self._property(key, each) for key, each in value.items()}
         return value
 

@@ -226,7 +226,6 @@ def _edit(ui: SimpleNamespace) -> None:
                 with gr.Row():
                     ui.film = gr.Button("Filmstrip", size="sm", interactive=False, elem_id="make-strip")
                     ui.morph = gr.Button("Film (MP4)", size="sm", interactive=False, elem_id="make-film")
-                ui.edit_progress = gr.HTML(cards.progress(), apply_default_css=False, elem_id="edit-progress")
             with gr.Row(elem_classes="downloads"):
                 ui.edited = gr.DownloadButton("Edited PNG", interactive=False, size="sm", elem_id="download-edited")
                 ui.edited_file = gr.DownloadButton(
@@ -238,6 +237,8 @@ def _edit(ui: SimpleNamespace) -> None:
                     "Before and after, as GIF and MP4", interactive=False, size="sm", elem_id="make-wipe"
                 )
                 ui.copy_edited = gr.Button("Copy picture", size="sm", elem_id="copy-edited", min_width=90)
+            # Below all buttons that begin something: it pushes none of them away under the pointer.
+            ui.edit_progress = gr.HTML(cards.progress(), apply_default_css=False, elem_id="edit-progress")
             ui.made = gr.File(
                 label="Before and after", visible=False, interactive=False, file_count="multiple", elem_id="made"
             )
@@ -256,7 +257,7 @@ def _edit(ui: SimpleNamespace) -> None:
                     label="Direction file",
                     file_types=[".npy", ".pt"],
                     type="filepath",
-                    height=110,
+                    height=150,
                     elem_id="own-file",
                 )
                 with gr.Row():

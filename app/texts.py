@@ -359,6 +359,7 @@ GERMAN: dict[str, str] = {
         "So klein geht es hier nicht. Das ist die jeweils kleinste mögliche Datei:"
     ),
     "Zoom": "Zoom",
+    "{n} times": "{n}-fach",
     "Zoom of all pictures": "Zoom aller Bilder",
     "Drag, scroll or double-click": "Ziehen, rollen oder doppelklicken",
     "Drag, pinch or tap twice": "Ziehen, spreizen oder zweimal tippen",
@@ -384,6 +385,10 @@ GERMAN: dict[str, str] = {
     "{name} ({unit})": "{name} ({unit})",
     "eye distances": "Augenabstände",
     "share": "Anteil",
+    "{name} (retrained, reduced, {n} MiB)": "{name} (neu trainiert, verkleinert, {n} MiB)",
+    "retrained, reduced, {n} MiB": "neu trainiert, verkleinert, {n} MiB",
+    "{name} (own weights, {n} MiB)": "{name} (eigene Gewichte, {n} MiB)",
+    "own weights, {n} MiB": "eigene Gewichte, {n} MiB",
     "Identity cosine": "Identität (Kosinus)",
     "Landmark error": "Fehler der Landmarken",
     "dlib face distance": "dlib-Gesichtsabstand",

@@ -280,7 +280,7 @@ class View:
         elif self._has_edits(session, size):
             left, right = "Without its edits", f"{right}: {editing.described(session.strengths)}"
         else:
-            left = f"All {cards.amount(len(session.data))}"
+            left = "Without its edits" if session.strengths else f"All {cards.amount(len(session.data))}"
         return cards.caption(left, right, session.picture.description, "stage", size)
 
     def _numbers(self, session: Session, size: int) -> str:

@@ -97,6 +97,8 @@ class EditEvents(Handlers):
     def filmstrip(self, request: gr.Request, name: str | None, *strengths: float) -> Iterator[dict]:
         """One direction at several strengths, the others as they are."""
         session = self.session(request)
+        if name is not None and session.ready:
+            yield {self.ui.edit_progress: cards.progress("Filmstrip")}  # at once, whatever is rendered before
         with session.lock:
             face(session)
             if name is None:
@@ -114,7 +116,7 @@ class EditEvents(Handlers):
                 yield self._rested()
                 return
             session.strip = key, name, others
-        yield {self.ui.strip: cards.filmstrip(frames, editing.label(name, session.foreign))} | self._rested()
+        yield {self.ui.strip: cards.filmstrip(frames, name, editing.label(name, session.foreign))} | self._rested()
 
     @user_errors
     def pick_frame(self, request: gr.Request, strength: float | None) -> dict:
@@ -205,6 +207,8 @@ class EditEvents(Handlers):
     def film(self, request: gr.Request, name: str | None, *strengths: float) -> Iterator[dict]:
         """A film of one direction over its tested range and back; the button says how far it is."""
         session = self.session(request)
+        if name is not None and session.ready:
+            yield self._filming("Film")  # at once: an edit may be rendered before anything else can be said
         with session.lock:
             face(session)
             if name is None:

@@ -27,14 +27,14 @@ class RecipeEvents(Handlers):
         with session.lock:
             data, whole = session.data, self.studio.whole(session)
             session.offered = data
-        shown: list[tuple[str, str]] = [(title, "") for title, _ in self._prepared()]
+        shown: list[tuple[str, Mapping[str, float], str]] = [(*each, "") for each in self._prepared()]
         yield {self.ui.presets: cards.recipe_strip(shown)}
         for index, (title, recipe) in enumerate(self._prepared()):
             with self.studio.lanes.look.place():
                 if session.data is not data:
                     return
                 picture = self.studio.codec.render_preview(editing.move(self.studio.codec, whole, recipe))
-            shown[index] = title, cards.small(picture, 112)
+            shown[index] = title, recipe, cards.small(picture, 112)
             yield {self.ui.presets: cards.recipe_strip(shown)}
 
     @user_errors

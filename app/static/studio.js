@@ -26,6 +26,21 @@
     return (o.signed && value > 0 ? "+" : "") + number + (o.unit ? " " + o.unit : "");
   };
 
+  // The ring of a prepared recipe, or of a picture of a strip, is where the sliders stand, whatever moved them.
+  let ringing = 0;
+  const ringChoices = () => {
+    ringing ||= requestAnimationFrame(() => {
+      ringing = 0;
+      const now = Object.fromEntries([...document.querySelectorAll("[id^=direction-] .range")].map((range) =>
+        [range.closest("[id^=direction-]").id.slice("direction-".length), Number(range.dataset.now) || 0]));
+      document.querySelectorAll("button[data-strengths]").forEach((button) => {
+        const at = JSON.parse(button.dataset.strengths), names = button.closest(".recipes") ? Object.keys(now) : Object.keys(at);
+        const there = names.every((name) => Math.abs((now[name] || 0) - (at[name] || 0)) < 0.005);
+        button.setAttribute("aria-pressed", String(there));
+      });
+    });
+  };
+
   window.hscRange = (element, props, trigger, watch) => {
     const root = element.querySelector(".range");
     if (!root || root.dataset.ready) return;
@@ -40,6 +55,7 @@
     const show = () => {
       const share = toShare(value, o);
       input.value = share * 1000;
+      if (root.dataset.now !== String(value)) ringChoices();
       root.dataset.now = value;
       root.style.setProperty("--share", share);
       root.style.setProperty("--zero", o.min < 0 ? toShare(0, o) : 0);
@@ -165,6 +181,7 @@
 
   // The newest click counts: it is the value, which a handler reads when its turn comes.
   window.hscChoices = (element, props, trigger, event) => {
+    if (element.closest("#presets, #strip")) new MutationObserver(ringChoices).observe(element, { childList: true, subtree: true });
     element.addEventListener("click", (click) => {
       const button = click.target.closest("button[data-index]");
       if (!button || !element.contains(button)) return;
@@ -289,7 +306,10 @@
     const there = () => { const made = document.getElementById(id); return made && made.offsetHeight > 60 ? made : null; };
     for (let waited = 0; !there() && waited < 5000; waited += 100) await new Promise((done) => setTimeout(done, 100));
     await new Promise((done) => setTimeout(done, 300)); // until it has its size
-    if (there()) there().scrollIntoView({ block: "center" });
+    if (!there()) return;
+    const hidden = parseFloat(getComputedStyle(there()).scrollMarginTop) || 0; // by the face that stays in sight above
+    const tall = there().offsetHeight + hidden > window.innerHeight;
+    there().scrollIntoView({ block: tall ? "start" : "center" });
   };
   window.addEventListener("hashchange", () => {
     if (ours.test(location.hash) && location.hash !== address) location.reload(); // another face's link was pasted
@@ -326,6 +346,8 @@
   window.hscZoom = (element, watch) => {
     let scale = 1, x = 0.5, y = 0.5, drag = null;
     const pointers = new Map();
+    const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+    const times = () => scale.toLocaleString(document.documentElement.lang || "en", digits);
     const show = () => {
       const half = 0.5 / scale;
       x = Math.min(1 - half, Math.max(half, x));
@@ -334,9 +356,9 @@
         image.style.transform = `scale(${scale}) translate(${(0.5 - x) * 100}%, ${(0.5 - y) * 100}%)`;
       });
       const slider = element.querySelector(".zoom input");
-      if (slider) { slider.value = Math.log2(scale); slider.setAttribute("aria-valuetext", scale.toFixed(1) + " times"); }
+      if (slider) { slider.value = Math.log2(scale); slider.setAttribute("aria-valuetext", window.hscSay("{n} times", { n: times() })); }
       const text = element.querySelector(".zoom output");
-      if (text) text.textContent = scale.toFixed(1) + "×";
+      if (text) text.textContent = times() + "×";
     };
     const zoomAt = (next, px, py) => {
       next = Math.min(16, Math.max(1, next));

@@ -362,6 +362,48 @@ def test_a_small_phone_shows_the_page_whole_and_what_is_done(visit, photo: Path,
     assert 0 <= top < bottom <= 640
 
 
+def test_what_is_done_is_in_sight_and_the_old_stream_is_not(visit, photo: Path) -> None:
+    page = visit()
+    settled(page)
+    page.evaluate(
+        """() => { window.seen = []; new MutationObserver(() => {
+            const bar = document.querySelector("#progress progress")?.getBoundingClientRect();
+            if (!bar || !document.querySelector(".numbers.pending")) return;
+            const stream = getComputedStyle(document.querySelector("#received")).visibility;
+            window.seen.push([bar.top, bar.bottom, innerHeight, stream]);
+        }).observe(document.body, { childList: true, subtree: true }); }"""
+    )
+    page.set_input_files("#photo input[type=file]", str(photo))
+    page.wait_for_function("seen.length > 1")
+    top, bottom, height, stream = page.evaluate("seen.at(-1)")
+    assert 0 <= top < bottom <= height
+    assert stream == "hidden"
+
+
+def test_what_was_made_is_not_covered_on_a_phone(visit) -> None:
+    page = visit(390, 844, has_touch=True, is_mobile=True)
+    settled(page)
+    covered = (
+        "at => { const box = document.querySelector(at).getBoundingClientRect();"
+        " return [0.1, 0.5, 0.9].some((share) => !document.elementFromPoint(box.left + box.width / 3, box.top"
+        " + share * box.height)?.closest(at)); }"
+    )
+    page.locator("#make-arrival").click()
+    page.wait_for_selector("#arrival video")
+    page.wait_for_timeout(2000)
+    assert not page.evaluate(covered, "#arrival")
+    page.get_by_role("tab", name="2 Edit").click()
+    page.locator("#make-wipe").click()
+    page.wait_for_selector("#made a")
+    page.wait_for_timeout(2000)
+    assert not page.evaluate(covered, "#made")
+    # Nothing of what is scrolled away below the face shines through it.
+    page.locator("#subject").evaluate("at => window.scrollBy(0, at.getBoundingClientRect().top - 40)")
+    page.wait_for_timeout(300)
+    assert not page.evaluate(covered, "#edit-stage")
+    assert page.locator("#edit-stage").bounding_box()["height"] <= 0.45 * 844
+
+
 def test_what_is_done_is_said_once_and_in_words(visit, photo: Path) -> None:
     page = visit()
     settled(page)
@@ -435,6 +477,48 @@ def test_prepared_edits_show_themselves_and_keys_undo_and_redo(visit) -> None:
     page.get_by_label("As text").fill("smile 0.4, age +0.5")
     page.get_by_label("As text").press("Enter")
     page.wait_for_selector("#step-edit .caption-right:has-text('Smile +0.40, age +0.50')")
+
+
+def test_rings_are_where_the_sliders_stand(visit) -> None:
+    page = visit()
+    settled(page)
+    page.get_by_role("tab", name="2 Edit").click()
+    recipes_shown(page)
+
+    def ringed(place: str, *wanted: int) -> None:
+        page.wait_for_function(
+            "([place, wanted]) => String([...document.querySelectorAll(`${place} button`)].flatMap((button, index) =>"
+            " button.ariaPressed === 'true' ? [index] : [])) === String(wanted)",
+            arg=[place, list(wanted)],
+        )
+
+    page.locator(".recipes button").nth(1).click()
+    page.wait_for_selector("#step-edit .caption-right:has-text('Eyeglasses')")
+    ringed("#presets", 1)
+    page.locator("#surprise").click()
+    ringed("#presets")
+    page.wait_for_function("() => document.querySelectorAll('.versions img').length === 3")
+    page.locator("#undo").click()
+    ringed("#presets", 1)
+    page.locator("#make-strip").click()
+    page.wait_for_selector(".strip img")
+    ringed("#strip", 3)
+    page.locator("#strip button").nth(5).click()
+    ringed("#strip", 5)
+    ringed("#presets")
+    slid(page, "smile", 0.3)
+    ringed("#strip")
+
+
+def test_the_left_half_of_an_edited_file_is_named_by_no_other_size(visit, edited_file: Path) -> None:
+    page = visit()
+    settled(page)
+    given(page, "#photo", edited_file)
+    page.wait_for_selector("#step-compress .caption-right:has-text('smile +0.60')")
+    page.locator("#received input").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("#step-compress .caption-right:not(:has-text('smile'))")
+    assert page.locator("#step-compress .caption-left").first.inner_text() == "Without its edits"
 
 
 def test_another_codec_takes_the_left_half(visit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -340,6 +341,26 @@ def test_a_frame_sets_the_direction_that_the_strip_is_of(events, visitor) -> Non
     events.filmstrip(visitor, "smile", *other)
     view = events.pick_subject(visitor)
     assert view["strip"] == "" and not view["video"].visible
+
+
+@pytest.mark.parametrize("kind", ["filmstrip", "film"])
+def test_a_film_says_at_once_that_it_was_asked_for(events, visitor, kind) -> None:
+    events.start(visitor, 300)
+    session, busy, done = events.sessions.get("visitor"), threading.Event(), threading.Event()
+
+    def render() -> None:
+        with session.lock:
+            busy.set()
+            done.wait(30)
+
+    other = threading.Thread(target=render)
+    other.start()
+    busy.wait(30)
+    none = [0.0] * (len(events.ui.sliders) + 1)
+    said = next(getattr(events.events.edit, kind)(visitor, "smile", *none))
+    assert other.is_alive() and "progress" in said["edit_progress"]
+    done.set()
+    other.join()
 
 
 def test_bytes_received_are_of_this_file(events, visitor) -> None:

@@ -99,6 +99,8 @@ def test_nothing_english_is_left_as_the_page_opens() -> None:
         ("Identity cosine, higher is better", "Identität (Kosinus), mehr ist besser"),
         ("bytes for 1024 x 1024 pixels", "Bytes für 1024 × 1024 Bildpunkte"),
         ("  Undo\n", "  Rückgängig\n"),
+        ("HiFiC (retrained, reduced, 5.9 MiB)", "HiFiC (neu trainiert, verkleinert, 5,9 MiB)"),
+        ("own weights, 23.0 MiB", "eigene Gewichte, 23,0 MiB"),
         ("3,900×", "3.900×"),
         ("me.jpg", "me.jpg"),
         ("", ""),
@@ -106,6 +108,12 @@ def test_nothing_english_is_left_as_the_page_opens() -> None:
 )
 def test_places_are_translated_too(text, german) -> None:
     assert translator_of("de").text(text) == german
+
+
+def test_a_chart_writes_its_numbers_as_the_page_does() -> None:
+    plot = {"data": [{"name": "Header"}], "layout": {"width": 5}}
+    told = json.loads(translator_of("de").value({"type": "plotly", "plot": json.dumps(plot)})["plot"])
+    assert told == {"data": [{"name": "Kopf"}], "layout": {"width": 5, "separators": ",."}}
 
 
 def test_markup_keeps_its_tags_and_its_hidden_values() -> None:
