@@ -165,13 +165,14 @@ def to_pil(image: np.ndarray | torch.Tensor) -> Image.Image:
         values = values[0]
     if values.ndim != 3 or values.shape[0] != 3:
         raise ValueError(f"expected one picture (3, H, W), not {tuple(values.shape)}")
-    levels = np.empty((*values.shape[1:], 3), np.uint8)
-    for channel, plane in enumerate(values):  # one at a time: they fit the processor's cache
+    planes = []
+    for plane in values:  # one at a time: they fit the processor's cache
         scaled = plane + np.float32(1)
         scaled *= np.float32(127.5)
         np.rint(scaled, out=scaled)
-        levels[:, :, channel] = np.clip(scaled, 0, 255, out=scaled)
-    return Image.fromarray(levels)
+        np.clip(scaled, 0, 255, out=scaled)
+        planes.append(Image.fromarray(scaled.astype(np.uint8)))
+    return Image.merge("RGB", planes)
 
 
 def save(

@@ -16,6 +16,7 @@ from hsc.architecture import LATENT, LAYERS
 from hsc.inference import graphs
 from hsc.inference.blob_cache import BlobCache
 from hsc.inference.model import DecoderModel, Level
+from hsc.runtime import memory
 
 if TYPE_CHECKING:
     from hsc.inference.openvino_ops import OpenVINOOps
@@ -50,6 +51,7 @@ class OpenVINOEngine:
         self._model, self._generator, self._preview_head = model, generator, preview_head
         self.threads, self._cache, self._weights_key = threads, cache or BlobCache(None), key
         self._runners: dict[str, _Runner] = {}
+        self._release = memory.WhenIdle(self._release_all)
         self._lock = threading.Lock()
         self._preparing = False
 
@@ -136,11 +138,17 @@ class OpenVINOEngine:
 
     def _runner(self, name: str, build: Callable[[Any], Any]) -> _Runner:
         with self._lock:
-            runner = self._runners.setdefault(name, _Runner())
+            runner = self._runners.setdefault(name, _Runner(self._release))
         with runner.lock:  # others compile meanwhile
             if runner.compiled is None:
                 runner.compiled, runner.noise = self._compile(name, build)
         return runner
+
+    def _release_all(self) -> None:
+        with self._lock:
+            runners = list(self._runners.values())
+        for runner in runners:
+            runner.release()
 
     def _compile(self, name: str, build: Callable[[Any], Any]) -> tuple[ov.CompiledModel, list[np.ndarray]]:
         data = self._cache.read(name, self._key)
@@ -188,22 +196,42 @@ class OpenVINOEngine:
 
 
 class _Runner:
-    """A compiled graph, run by one thread at a time: memory cannot be released while another one uses it."""
+    """A compiled graph, run by one thread at a time: memory cannot be released while another one uses it.
+
+    Activations of a picture, 150 MB, must not wait for the next one for ever. Where the system has to be asked for each
+    page of them anew, which takes nearly half as long as what is computed, they wait for a second.
+
+    Args:
+        later: calls :meth:`release` when nobody has put it off for a while.
+    """
 
     compiled: ov.CompiledModel | None = None
     noise: Sequence[np.ndarray] = ()
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
+    def __init__(self, later: memory.WhenIdle) -> None:
+        self.lock, self._later = threading.Lock(), later
+        self._request: ov.InferRequest | None = None
 
     def __call__(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         given = [np.ascontiguousarray(value, np.float32) for value in inputs]
         assert self.compiled is not None  # set by who made the runner
         with self.lock:
-            request = self.compiled.create_infer_request()
-            request.infer([*given, *self.noise], share_inputs=True)
-            output = request.get_output_tensor(0).data.copy()
-            del request
-            # Activations of a picture, 130 MB, would otherwise wait for the next one.
-            self.compiled.release_memory()
+            if self._request is None:
+                self._request = self.compiled.create_infer_request()
+            self._request.infer([*given, *self.noise], share_inputs=True)
+            output = self._request.get_output_tensor(0).data.copy()
+            if memory.keeps_memory():
+                self._release()
+            else:
+                self._later.put_off()
         return output
+
+    def release(self) -> None:
+        """Give back the memory of activations."""
+        with self.lock:
+            self._release()
+
+    def _release(self) -> None:
+        if self.compiled is not None:
+            self._request = None
+            self.compiled.release_memory()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 
 import hsc
 from hsc.inference.blob_cache import BlobCache
+from hsc.inference.openvino_engine import _Runner
 from hsc.inference.setup import openvino_engine
 from hsc.inference.torch_engine import TorchEngine
+from hsc.runtime.memory import WhenIdle
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 LEAST = 60
@@ -96,7 +99,8 @@ def test_compiled_graphs_are_kept_and_damaged_ones_made_anew(codec, codes, tmp_p
     for damaged in (whole, whole[:1000], b"", whole[:5000] + b"\1" + whole[5001:]):
         kept.write_bytes(damaged)
         assert np.array_equal(openvino_engine(codec.model, codec._paths).features(codes, 2), first)
-        assert len(kept.read_bytes()) == len(whole) and (kept.read_bytes() == damaged) == (damaged is whole)
+        # Its names of nodes are numbered throughout a process, so that not all of its bytes come again.
+        assert len(kept.read_bytes()) > 0.99 * len(whole) and (kept.read_bytes() == damaged) == (damaged is whole)
     # A digest that is right of bytes that are none of the runtime's.
     cache = BlobCache(tmp_path / "graphs")
     engine = openvino_engine(codec.model, codec._paths)
@@ -109,6 +113,53 @@ def test_a_cache_that_cannot_be_written_is_done_without(codec, codes, tmp_path, 
     blocked.write_text("no folder")
     monkeypatch.setattr("hsc.inference.setup.BlobCache", lambda folder: BlobCache(blocked))
     assert openvino_engine(codec.model, codec._paths).features(codes, 2).shape == (1, 512, 16, 16)
+
+
+class CountedGraph:
+    """Stands for a compiled graph that doubles its input."""
+
+    requests = released = 0
+
+    def create_infer_request(self):
+        self.requests += 1
+        return self
+
+    def infer(self, inputs, share_inputs):
+        self.data = 2 * inputs[0]
+
+    def get_output_tensor(self, index):
+        return self
+
+    def release_memory(self):
+        self.released += 1
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_activations_wait_for_the_next_picture_for_a_while(keeps, monkeypatch):
+    """Unless the process keeps memory that is freed, and can have them again for nothing."""
+    monkeypatch.setattr("hsc.runtime.memory.keeps_memory", lambda: keeps)
+    given_back = threading.Event()
+
+    def give_back():
+        runner.release()
+        given_back.set()
+
+    runner = _Runner(WhenIdle(give_back, 0.3))
+    runner.compiled = graph = CountedGraph()
+    outputs = [runner([np.full((2, 2), value, np.float32)]) for value in (1, 2)]
+    assert [output[0, 0] for output in outputs] == [2, 4]
+    if keeps:
+        assert (graph.requests, graph.released) == (2, 2)
+        return
+    assert (graph.requests, graph.released) == (1, 0)
+    assert given_back.wait(10) and graph.released == 1
+    assert runner([np.ones((2, 2), np.float32)])[1, 1] == 2 and graph.requests == 2
+
+
+def test_an_engine_that_gave_back_its_memory_goes_on(codec, codes):
+    first = codec.engine.features(codes, 2)
+    codec.engine._release_all()
+    assert np.array_equal(codec.engine.features(codes, 2), first)
 
 
 def test_decoding_imports_no_torch(tmp_path):
