@@ -79,6 +79,11 @@ def progress(text: str = "", done: int = 0, total: int = 0) -> str:
     return f'<div class="working"><p role="status">{escape(text)}</p>{bar}</div>'
 
 
+def told(text: str) -> str:
+    """What came of something, in the place of :func:`progress`: without a bar, for nothing is being done any more."""
+    return f'<div class="working"><p role="status">{escape(text)}</p></div>'
+
+
 def pending() -> str:
     """Stands where the numbers will be."""
     return '<div class="numbers pending" aria-hidden="true"><div class="skeleton skeleton-numbers"></div></div>'

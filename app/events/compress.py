@@ -13,7 +13,7 @@ import gradio as gr
 from PIL import Image
 
 import directions
-from app import cards, editing, rivals
+from app import cards, editing, languages, rivals
 from app.background import Step, Stopped
 from app.events.common import Handlers, refuse, said, user_errors, wait_for
 from app.kept import Kept
@@ -347,7 +347,8 @@ class CompressEvents(Handlers):
             old, new = (self.studio.difference(crop, picture) for picture in pictures)
             if new >= old:
                 text = f"Sharpening gained nothing here (LPIPS {old:.3f} before, {new:.3f} after): the file stays."
-                return {self.ui.progress: cards.progress(text)}
+                gr.Info(languages.said(text), duration=12)  # wherever on the page the button was pressed
+                return {self.ui.progress: cards.told(text)}
             self._have(session, data)
             session.blurred, session.beside_blurred = blurred, False
             gain = 1 - new / old
@@ -358,6 +359,7 @@ class CompressEvents(Handlers):
                 f"({len(before):,} before).{seen}"
             )
             view, session.offered = self.view.whole(session, note), None
+            gr.Info(languages.said(note), duration=12)  # the note itself may be far above the button
             return view | {self.ui.compare_sharp: gr.Button("Compare with before", visible=True)}
 
     @user_errors

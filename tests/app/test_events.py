@@ -135,6 +135,20 @@ def test_sharpening_spends_steps_and_no_bytes_keeps_edits_and_says_what_it_gaine
     assert session.data == quick  # the slider is quick again
 
 
+@pytest.mark.parametrize("differences", [(0.3, 0.2), (0.2, 0.3)])
+def test_what_sharpening_did_is_said_in_sight_and_without_a_bar(events, visitor, monkeypatch, differences) -> None:
+    said, left = [], list(differences)
+    monkeypatch.setattr("app.events.compress.gr.Info", lambda text, **options: said.append(text))
+    monkeypatch.setattr(events.studio, "difference", lambda *pictures: left.pop(0))
+    events.start(visitor, 300)
+    session = events.sessions.get("visitor")
+    said.clear()
+    view = events.events.compress._sharpened(session, session.data, session.data)
+    assert len(said) == 1 and "LPIPS" in said[0], said
+    assert "<progress" not in view["progress"]
+    assert ("gained nothing" in view["progress"]) == (differences[0] < differences[1])
+
+
 def test_sharpening_comes_too_late_for_a_newer_face_or_size(events, visitor, monkeypatch) -> None:
     monkeypatch.setattr("app.events.compress.THOROUGH", THOROUGH.with_steps(12))
     for meanwhile in (lambda: events.set_bytes(visitor, 500), lambda: events.start(visitor, 300)):
