@@ -308,7 +308,6 @@ class RangeDecoder:
                     width = unit * (cdf[entry + 1] - cdf[entry])
                     if entry == tail:
                         self._code, self._width, self._position = code, width, position
-                        self._refill()
                         entry = self._escape(tail)
                         code, width, position = self._code, self._width, self._position
                     entries[place] = entry
@@ -333,28 +332,39 @@ class RangeDecoder:
         self._code -= unit * value
         self._width = unit
         try:
-            self._refill()
+            while self._width < _BOTTOM:
+                self._code = self._code << 8 | self._data[self._position]
+                self._width <<= 8
+                self._position += 1
         except IndexError:
             raise self._past_end() from None
         return value
 
-    def _refill(self) -> None:
-        """Read bytes until the interval is wide enough for the next symbol."""
-        while self._width < _BOTTOM:
-            self._code = self._code << 8 | self._data[self._position]
-            self._width <<= 8
-            self._position += 1
-
     def _escape(self, tail: int) -> int:
-        """Read a value outside its table, counted from the table's first: Exp-Golomb, then unfolded."""
-        prefix = 0
-        while not self.uniform(1):
-            prefix += 1
-            if prefix > _MAX_PREFIX:
+        """Read a value outside its table, counted from the table's first: Exp-Golomb, then unfolded.
+
+        Bit by bit as :meth:`uniform` reads them, but all in one loop: hostile files consist of nothing else.
+        """
+        data, bottom = self._data, _BOTTOM
+        code, width, position = self._code, self._width, self._position
+        zeros = number = 0
+        while not number >> zeros:
+            while width < bottom:
+                code = code << 8 | data[position]
+                width <<= 8
+                position += 1
+            half = width >> PRECISION << PRECISION - 1
+            bit = code // half
+            if bit > 1 or zeros > _MAX_PREFIX:
+                self._code, self._width, self._position = code, width, position
                 raise self._impossible()
-        number = 1
-        for _ in range(prefix):
-            number = number << 1 | self.uniform(1)
+            code -= half * bit
+            width = half
+            if bit or number:
+                number = number << 1 | bit
+            else:
+                zeros += 1
+        self._code, self._width, self._position = code, width, position
         number -= 1
         return -(number + 1 >> 1) if number & 1 else tail + (number >> 1)
 

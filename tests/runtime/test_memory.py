@@ -5,34 +5,40 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 from hsc.runtime.memory import WhenIdle
 
 
-def test_an_action_waits_until_nobody_puts_it_off():
-    done = threading.Event()
-    later = WhenIdle(done.set, 0.3)
-    begun = time.monotonic()
-    for _ in range(5):
-        later.put_off()
-        assert not done.wait(0.1)
-    last = time.monotonic()
-    assert done.wait(10) and time.monotonic() - last > 0.1 and last - begun > 0.3
+class Clock:
+    """A clock that only sleeping moves; the first few sleepers are put off once more meanwhile."""
+
+    def __init__(self, put_off: int) -> None:
+        self.now, self.slept, self.left = 0.0, [], put_off
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds / 2
+        if self.left:
+            self.left -= 1
+            self.later.put_off()
+        self.now += seconds / 2
 
 
-def test_it_is_done_once_and_can_be_asked_for_again():
-    times: list[float] = []
-    later = WhenIdle(lambda: times.append(time.monotonic()), 0.05)
-    for count in (1, 2):
-        for _ in range(3):
-            later.put_off()
-        end = time.monotonic() + 10
-        while len(times) < count and time.monotonic() < end:
-            time.sleep(0.01)
-        time.sleep(0.1)
-        assert len(times) == count
+def test_an_action_waits_until_nobody_puts_it_off(monkeypatch):
+    clock, done = Clock(put_off=3), threading.Semaphore(0)
+    monkeypatch.setattr("hsc.runtime.memory.time", clock)
+    clock.later = WhenIdle(done.release, 8.0)
+    clock.later.put_off()
+    assert done.acquire(timeout=60)
+    # Half of the first pause had passed when it was put off, and half of what was left of the second, and so on.
+    assert clock.slept == [8, 4, 6, 5] and clock.now == 23
+    clock.later.put_off()
+    assert done.acquire(timeout=60) and clock.slept[4:] == [8]
+    assert not done.acquire(blocking=False)
 
 
 def test_a_process_ends_without_waiting_for_what_is_put_off():
