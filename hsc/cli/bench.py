@@ -13,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
+from hsc.architecture import DETAIL_LEVEL, SEMANTIC_CHANNELS, SEMANTIC_SIZE
 from hsc.cli import common
 from hsc.cli.files import Command
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from hsc.codec import Codec
 
 REPEATS = 5
+DECODE, GRAPHS = "decode to 1024", "its graphs alone"
 BUSY = (1, 3)
 """Processes that compute beside an encode under load."""
 TOGETHER = (2, 4)
@@ -52,6 +55,7 @@ def run(codec: Codec) -> None:
         eager = median_seconds(lambda: codec.generator(codes))
     data, long = codec.encode(face, max_bytes=800), codec.encode(face, max_bytes=6000)
     semantics = codec.parse(data)
+    features = codec.finest(semantics)
     offset = torch.zeros(codes.shape[1:])
     offset[4:8, 0] = 1.0
     tasks = {
@@ -60,16 +64,32 @@ def run(codec: Codec) -> None:
         "first file of 400 bytes": lambda: next(codec.improve(face, 400)),
         "encode to 3000 bytes": lambda: codec.encode(face, max_bytes=3000),
         "parse": lambda: codec.parse(data),
-        "decode to 1024": lambda: codec.decode(data),
+        DECODE: lambda: codec.decode(data),
+        GRAPHS: lambda: run_graphs(codec),
+        "the last, from 64x64": lambda: codec.engine.image(features, codes.numpy()),
         f"decode to 1024, {len(long)} bytes": lambda: codec.decode(long),
         "edit, preview 256": lambda: codec.render_preview(codec.move(semantics, offset)),
         "edit, full 1024": lambda: codec.render(codec.move(semantics, offset)),
     }
     click.echo(f"{'task':<28} {'seconds':>8} {'of eager':>9}   ({torch.get_num_threads()} threads)")
     click.echo(f"{'generator, eager PyTorch':<28} {eager:>8.3f} {1:>9.2f}")
+    taken = {}
     for name, work in tasks.items():
-        seconds = median_seconds(work)
+        seconds = taken[name] = median_seconds(work)
         click.echo(f"{name:<28} {seconds:>8.3f} {seconds / eager:>9.2f}")
+    click.echo(f"{'a decode over its graphs':<28} {taken[DECODE] / taken[GRAPHS]:>18.2f}")
+
+
+def run_graphs(codec: Codec) -> np.ndarray:
+    """What OpenVINO computes in a decode of a file without detail, of coefficients that are 0: the picture's values."""
+    engine = codec.engine
+    codes = engine.codes(np.zeros((1, SEMANTIC_CHANNELS * SEMANTIC_SIZE**2), np.float32))
+    features, start = None, 0
+    for index, level in enumerate(codec.model.feature_levels):
+        features = engine.features(codes, level.generator_level, features, start)
+        engine.feature_change(index, np.zeros((1, level.latent, level.size, level.size), np.float32), features)
+        start = level.generator_level
+    return engine.image(engine.features(codes, DETAIL_LEVEL, features, start), codes)
 
 
 def run_under_load(codec: Codec) -> None:

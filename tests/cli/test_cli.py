@@ -216,8 +216,9 @@ def test_sheet_shows_originals_and_restorations(invoke, faces_folder, tmp_path):
 def test_bench_times_every_task(invoke, monkeypatch):
     monkeypatch.setattr("hsc.cli.bench.REPEATS", 1)
     done = invoke("bench")
-    assert done.exit_code == 0 and done.output.count("\n") == 11
+    assert done.exit_code == 0 and done.output.count("\n") == 14
     assert all(float(line.split()[-1]) > 0 for line in done.output.splitlines()[1:])
+    assert "a decode over its graphs" in done.output.splitlines()[-1]
 
 
 @pytest.mark.slow
