@@ -14,9 +14,10 @@ rival another codec on the main stage                1        other rivals
 Nobody stands in a lane for somebody in another one. The lanes share the processor, though: between two of its steps,
 work of a later lane lets the lanes before it finish first, for a second at most, so that all of them go on.
 
-Under load the page degrades in this order: a large picture is announced by its small preview (where more than
-:data:`CROWD` wait), then a visitor is told how many are before them and about how long that takes, then
-(:data:`Lane.most` waiting) that there is no place.
+Under load the page degrades in this order: where more than :data:`CROWD` wait, strengths of previews go in steps of
+0.05, of which those of prepared faces are drawn once for all, and a large picture is announced by its small preview;
+then a visitor is told how many are before them and about how long that takes, then (:data:`Lane.most` waiting) that
+there is no place.
 """
 
 from __future__ import annotations

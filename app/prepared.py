@@ -29,18 +29,26 @@ class PreparedPictures:
             key: what it shows of the prepared face.
             draw: makes the file where nobody has seen it yet.
         """
-        example = session.picture.example if session.picture is not None else ""
-        if not example:
-            return draw()
-        with self._lock:
-            known = self._files.get((example, key))
-            if known is not None:
-                self._files.move_to_end((example, key))
+        known = self.known(session, name, key)
         if known is not None:
-            return session.folder.data(known, name)
+            return known
         path = draw()
-        with self._lock:
-            self._files[example, key] = path.read_bytes()
-            while len(self._files) > self._most:
-                self._files.popitem(last=False)
+        if example := _example(session):
+            with self._lock:
+                self._files[example, key] = path.read_bytes()
+                while len(self._files) > self._most:
+                    self._files.popitem(last=False)
         return path
+
+    def known(self, session: Session, name: str, key: Hashable) -> Path | None:
+        """The same where somebody has seen it; else, and of a face that is not prepared, None."""
+        known, example = None, _example(session)
+        with self._lock:
+            if example and (example, key) in self._files:
+                known = self._files[example, key]
+                self._files.move_to_end((example, key))
+        return None if known is None else session.folder.data(known, name)
+
+
+def _example(session: Session) -> str:
+    return session.picture.example if session.picture is not None else ""

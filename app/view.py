@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,10 @@ from hsc.errors import HSCError
 from hsc.imaging import corner_mark
 from hsc.imaging.provenance import DigitalSource
 
+_PREVIEW = "preview"
+_PREVIEWS = 500
+"""Previews of edited prepared faces that are remembered, 90 kB each."""
+
 
 class View:
     """Builds outputs; every method is called under the session's lock, and returns values by component.
@@ -30,7 +35,7 @@ class View:
 
     def __init__(self, studio: Studio, ui: SimpleNamespace) -> None:
         self._studio, self._ui = studio, ui
-        self._prepared = PreparedPictures()
+        self._prepared, self._prepared_previews = PreparedPictures(), PreparedPictures(_PREVIEWS)
 
     # ------------------------------------------------------------------ work
 
@@ -354,13 +359,33 @@ class View:
 
     def edited_preview(self, session: Session, strengths: dict) -> dict:
         """A small picture of an edit; the large one where there is one already."""
+
+        def draw() -> Path:
+            preview = self._studio.codec.render_preview(self.moved(session, active))
+            return session.folder.png(preview, _PREVIEW, "Preview of a face edited by HSC: synthetic.")
+
         active = {key: value for key, value in strengths.items() if value}
-        if active == session.strengths and session.edited is not None and session.edited.exists():
+        if self._has_large(session, active):
             path = session.edited  # let go already, or back where it was
         else:
-            preview = self._studio.codec.render_preview(self.moved(session, active))
-            path = session.folder.png(preview, "preview", "Preview of a face edited by HSC: synthetic.")
+            edit = _edit(session, active)
+            path = draw() if edit is None else self._prepared_previews.file(session, f"{_PREVIEW}.png", edit, draw)
         return {self._ui.edit_stage: (str(self.restored(session, len(session.data))), str(path))}
+
+    def seen_preview(self, session: Session, strengths: dict) -> dict | None:
+        """The same where it is of a prepared face and somebody has seen it already: there is nothing to draw then."""
+        edit = _edit(session, strengths)
+        if self._has_large(session, {key: value for key, value in strengths.items() if value}):
+            return None
+        path = None if edit is None else self._prepared_previews.known(session, f"{_PREVIEW}.png", edit)
+        if path is None:
+            return None
+        return {self._ui.edit_stage: (str(self.restored(session, len(session.data))), str(path))}
+
+    @staticmethod
+    def _has_large(session: Session, active: dict) -> bool:
+        """Whether there is a large picture of these strengths."""
+        return active == session.strengths and session.edited is not None and session.edited.exists()
 
     def edited_picture(self, session: Session) -> Path:
         """The large picture with the session's strengths."""
@@ -382,6 +407,13 @@ class View:
         whole = session.restored.get(len(self._studio.whole(session).layers))
         shown = [session.left, session.file, whole, session.edited, session.foreign_file, session.blurred]
         session.folder.keep(*shown, session.picture.upload, *others)
+
+
+def _edit(session: Session, strengths: dict) -> Hashable | None:
+    """Stands for a face and what is done to it; None where a visitor's own direction does it, which goes with them."""
+    if any(not isinstance(key, str) for key, value in strengths.items() if value):
+        return None
+    return session.data, frozenset((key, value) for key, value in strengths.items() if value)
 
 
 def _source(layers: int) -> DigitalSource:

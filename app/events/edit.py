@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from hsc.errors import HSCError
 from hsc.imaging import alignment
 from hsc.media import morph
 
+_COARSE = 0.05
+"""Steps of strengths of previews where many wait: of a prepared face, somebody has often seen these before."""
+
 
 class EditEvents(Handlers):
     """Handlers of the second step."""
@@ -39,8 +43,15 @@ class EditEvents(Handlers):
         session = self.session(request)
         if not session.ready:
             return gr.skip()  # said when the slider is let go
-        with self.studio.lanes.look.place(SOON), session.lock:
-            return self.view.edited_preview(session, self._strengths(session, strengths))
+        chosen, lane = self._strengths(session, strengths), self.studio.lanes.look
+        if len(lane) > CROWD:
+            chosen = {key: round(_COARSE * math.trunc(round(value / _COARSE, 6)), 2) for key, value in chosen.items()}
+        with session.lock:
+            seen = self.view.seen_preview(session, chosen)
+        if seen is not None:
+            return seen
+        with lane.place(SOON), session.lock:
+            return self.view.edited_preview(session, chosen)
 
     @user_errors
     def show_sliders(self, request: gr.Request) -> dict:

@@ -557,6 +557,25 @@ def test_what_is_prepared_decoded_or_previewed_waits_for_no_encode(events, visit
         assert "data-index" in events.filmstrip(visitor, "smile", *strengths_of(events))["strip"]
 
 
+def test_a_preview_of_a_prepared_face_is_drawn_once_for_all_visitors(events, visitor, monkeypatch) -> None:
+    drawn, draw = [], events.studio.codec.render_preview
+    monkeypatch.setattr(type(events.studio.codec), "render_preview", lambda _, face: drawn.append(1) or draw(face))
+    other = SimpleNamespace(**{**vars(visitor), "session_hash": "another"})
+    for one in (visitor, other):
+        events.start(one, 800)
+    lane, pictures = events.studio.lanes.look, []
+    with lane.enter(), lane.enter(), lane.enter():  # a crowd: nobody is served
+        assert events.events.edit.view.seen_preview(events.sessions.get(visitor.session_hash), {"smile": 0.35}) is None
+    for one, strength in ((visitor, 0.35), (other, 0.35)):
+        view = events.edit_preview(one, *strengths_of(events, smile=strength))
+        pictures.append(Path(view["edit_stage"][1]))
+    assert len(drawn) == 1 and pictures[0] != pictures[1]
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
+    with lane.enter(), lane.enter(), lane.enter():  # who asks for about the same does not wait
+        view = events.edit_preview(other, *strengths_of(events, smile=0.377))
+    assert len(drawn) == 1 and Path(view["edit_stage"][1]).read_bytes() == pictures[0].read_bytes()
+
+
 def test_faces_are_found_one_photo_after_the_other_and_files_do_not_wait(events, visitor, photo, tmp_path) -> None:
     own, file = (Path(shutil.copy(path, tmp_path)) for path in (photo, EXAMPLES / "fair-hair.hsc"))
     with events.studio.lanes.find.enter():

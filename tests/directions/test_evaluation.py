@@ -148,5 +148,5 @@ def test_an_evaluation_goes_on_where_it_stopped(shared, tmp_path):
     assert results[0].stat().st_mtime_ns == stamp
     assert len(list((tmp_path / "cache").glob("results-*/*.npz"))) == 4
     assert {path.name for path in (tmp_path / "b").iterdir()} == {
-        "EVALUATION.md", "evaluation", "overview.jpg", "smile.jpg",
+        "EVALUATION.md", "evaluation", "overview.jpg", "smile.jpg", "smile-strengths.jpg",
     }  # fmt: skip
