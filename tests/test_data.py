@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -59,13 +61,26 @@ def test_streams_are_shared_by_workers_and_shuffled_by_epoch(shards):
     keys = [sample["key"] for sample in plain]
     assert keys == HSCDataset(shards).keys
     for workers in (2, 3):  # as many as shards, and more
-        loader = DataLoader(plain, batch_size=None, num_workers=workers)
-        assert sorted(sample["key"] for sample in loader) == keys
+        assert sorted(_loaded(shards, workers)) == keys
     mixed = HSCIterableDataset(shards, "bytes", shuffle=4, seed=1)
     first, same = ([sample["key"] for sample in mixed] for _ in range(2))
     mixed.set_epoch(1)
     second = [sample["key"] for sample in mixed]
     assert first == same != second and sorted(first) == sorted(second) == keys and first != keys
+
+
+def _loaded(shards: Path, workers: int) -> list[str]:
+    """Keys that a loader gives, in a program of its own: it forks, which this one, full of threads, had better not."""
+    program = (
+        "import sys\n"
+        "from torch.utils.data import DataLoader\n"
+        "from hsc.data import HSCIterableDataset\n"
+        "samples = HSCIterableDataset(sys.argv[1], 'bytes')\n"
+        "for sample in DataLoader(samples, batch_size=None, num_workers=int(sys.argv[2])):\n"
+        "    print(sample['key'])\n"
+    )
+    arguments = [sys.executable, "-c", program, str(shards), str(workers)]
+    return subprocess.run(arguments, check=True, capture_output=True, text=True, timeout=120).stdout.split()
 
 
 @pytest.mark.slow
