@@ -358,34 +358,33 @@ class View:
         }
 
     def edited_preview(self, session: Session, strengths: dict) -> dict:
-        """A small picture of an edit; the large one where there is one already."""
+        """A small picture of an edit, drawn where :meth:`seen_preview` has none."""
 
         def draw() -> Path:
-            preview = self._studio.codec.render_preview(self.moved(session, active))
+            preview = self._studio.codec.render_preview(self.moved(session, strengths))
             return session.folder.png(preview, _PREVIEW, "Preview of a face edited by HSC: synthetic.")
 
-        active = {key: value for key, value in strengths.items() if value}
-        if self._has_large(session, active):
-            path = session.edited  # let go already, or back where it was
-        else:
-            edit = _edit(session, active)
-            path = draw() if edit is None else self._prepared_previews.file(session, f"{_PREVIEW}.png", edit, draw)
-        return {self._ui.edit_stage: (str(self.restored(session, len(session.data))), str(path))}
+        seen = self.seen_preview(session, strengths)
+        if seen is not None:
+            return seen
+        edit = _edit(session, strengths)
+        path = draw() if edit is None else self._prepared_previews.file(session, f"{_PREVIEW}.png", edit, draw)
+        return self._edited_beside(session, path)
 
     def seen_preview(self, session: Session, strengths: dict) -> dict | None:
-        """The same where it is of a prepared face and somebody has seen it already: there is nothing to draw then."""
-        edit = _edit(session, strengths)
-        if self._has_large(session, {key: value for key, value in strengths.items() if value}):
-            return None
-        path = None if edit is None else self._prepared_previews.known(session, f"{_PREVIEW}.png", edit)
-        if path is None:
-            return None
-        return {self._ui.edit_stage: (str(self.restored(session, len(session.data))), str(path))}
+        """The same where there is nothing to draw; else None.
 
-    @staticmethod
-    def _has_large(session: Session, active: dict) -> bool:
-        """Whether there is a large picture of these strengths."""
-        return active == session.strengths and session.edited is not None and session.edited.exists()
+        There is the large picture where the slider was let go already, or is back where it was; and of a prepared face
+        what anybody has seen.
+        """
+        path, edit = session.edited, _edit(session, strengths)
+        active = {key: value for key, value in strengths.items() if value}
+        if path is None or active != session.strengths or not path.exists():
+            path = None if edit is None else self._prepared_previews.known(session, f"{_PREVIEW}.png", edit)
+        return None if path is None else self._edited_beside(session, path)
+
+    def _edited_beside(self, session: Session, path: Path) -> dict:
+        return {self._ui.edit_stage: (str(self.restored(session, len(session.data))), str(path))}
 
     def edited_picture(self, session: Session) -> Path:
         """The large picture with the session's strengths."""
