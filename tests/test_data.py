@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from hsc.batch.sources import CODED, find
 from hsc.data import HSCDataset, HSCIterableDataset
@@ -70,25 +69,40 @@ def test_streams_are_shared_by_workers_and_shuffled_by_epoch(shards):
 
 
 def _loaded(shards: Path, workers: int) -> list[str]:
-    """Keys that a loader gives, in a program of its own: it forks, which this one, full of threads, had better not."""
+    """Keys that a loader gives whose workers are forked."""
     program = (
-        "import sys\n"
-        "from torch.utils.data import DataLoader\n"
         "from hsc.data import HSCIterableDataset\n"
         "samples = HSCIterableDataset(sys.argv[1], 'bytes')\n"
         "for sample in DataLoader(samples, batch_size=None, num_workers=int(sys.argv[2])):\n"
         "    print(sample['key'])\n"
     )
-    arguments = [sys.executable, "-c", program, str(shards), str(workers)]
-    return subprocess.run(arguments, check=True, capture_output=True, text=True, timeout=120).stdout.split()
+    return _said_by(program, str(shards), str(workers)).split()
+
+
+def _said_by(program: str, *arguments: str) -> str:
+    """What a program of its own prints that uses PyTorch's loader.
+
+    The loader leaves a handler behind for the ends of children, and forks: both may end a process that tests of other
+    libraries have filled with threads and with stacks for signals.
+    """
+    command = [sys.executable, "-c", f"import sys\nfrom torch.utils.data import DataLoader\n{program}", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout
 
 
 @pytest.mark.slow
-def test_a_loader_with_workers_gives_batches_of_codes(shards, codec):
+def test_a_loader_with_workers_gives_batches_of_codes(shards, codec, tmp_path):
+    program = (
+        "import torch\n"
+        "from hsc.data import HSCDataset\n"
+        "faces = HSCDataset(sys.argv[1])\n"
+        "faces[0]\n"  # loads a codec, which does not go to the workers: each loads its own
+        "loader = DataLoader(faces, batch_size=4, num_workers=2, multiprocessing_context='spawn')\n"
+        "torch.save(list(loader), sys.argv[2])\n"
+    )
+    _said_by(program, str(shards), str(tmp_path / "batches.pt"))
+    batches = torch.load(tmp_path / "batches.pt", weights_only=True)
     faces = HSCDataset(shards)
-    faces._codec = codec  # which does not go to the workers: each loads its own
-    loader = DataLoader(faces, batch_size=4, num_workers=2, multiprocessing_context="spawn")
-    batches = list(loader)
+    faces._codec = codec
     assert [tuple(batch["codes"].shape) for batch in batches] == [(4, 16, 512), (4, 16, 512), (1, 16, 512)]
     assert [key for batch in batches for key in batch["key"]] == faces.keys
     assert torch.equal(batches[0]["codes"][3], faces[3]["codes"])
