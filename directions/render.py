@@ -33,16 +33,16 @@ class PreviewRenderer:
     def __init__(
         self, generator: Generator, head: PreviewHead, level: int = 0, batch: int = 1, threads: int = 1
     ) -> None:
-        from hsc.inference.openvino_runtime import ov as openvino
+        from hsc.inference.openvino_runtime import core, ov
 
         shapes = [[batch, LAYERS, LATENT]]
         if level:
             shapes.append([batch, CHANNELS[level - 1], 4 * 2**level, 4 * 2**level])
         example = tuple(torch.zeros(shape) for shape in shapes)
         network = _Preview(generator, head, level)
-        model = openvino.convert_model(network, example_input=example, input=shapes)
+        model = ov.convert_model(network, example_input=example, input=shapes)
         self._shapes = shapes
-        self._network = openvino.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads})
+        self._network = core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads})
 
     def __call__(self, codes: np.ndarray, features: np.ndarray | None = None) -> np.ndarray:
         """Pictures ``(B, 256, 256, 3)`` uint8, RGB.

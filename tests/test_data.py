@@ -82,8 +82,7 @@ def _loaded(shards: Path, workers: int) -> list[str]:
 def _said_by(program: str, *arguments: str) -> str:
     """What a program of its own prints that uses PyTorch's loader.
 
-    The loader leaves a handler behind for the ends of children, and forks: both may end a process that tests of other
-    libraries have filled with threads and with stacks for signals.
+    The loader forks, and leaves a handler for ended children behind: not in a process full of other tests' threads.
     """
     command = [sys.executable, "-c", f"import sys\nfrom torch.utils.data import DataLoader\n{program}", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout

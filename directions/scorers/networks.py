@@ -52,7 +52,7 @@ class EyeglassesScorer:
     def __init__(self, folder: Path) -> None:
         from torchvision.models import squeezenet1_0
 
-        from hsc.inference.openvino_runtime import ov as openvino
+        from hsc.inference.openvino_runtime import core, ov
 
         network = squeezenet1_0(num_classes=1)
         state = torch.load(folder / "eyeglasses_squeezenet.pth", map_location="cpu", weights_only=True)
@@ -60,9 +60,9 @@ class EyeglassesScorer:
         # OpenVINO runs it several times faster on a CPU than eager PyTorch, and faster again in bfloat16 where
         # the processor has it: the logit then differs by a few hundredths.
         shape = (1, 3, 256, 256)
-        model = openvino.convert_model(network.eval(), example_input=torch.zeros(shape), input=list(shape))
+        model = ov.convert_model(network.eval(), example_input=torch.zeros(shape), input=list(shape))
         config = {"INFERENCE_NUM_THREADS": 1}
-        self._network = openvino.Core().compile_model(model, "CPU", config)
+        self._network = core().compile_model(model, "CPU", config)
 
     def __call__(self, images: list[Image.Image]) -> np.ndarray:
         """Pictures of 256 x 256 to ``(B,)``: what the sigmoid takes, 0 or more."""

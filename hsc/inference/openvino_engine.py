@@ -151,10 +151,12 @@ class OpenVINOEngine:
             runner.release()
 
     def _compile(self, name: str, build: Callable[[Any], Any]) -> tuple[ov.CompiledModel, list[np.ndarray]]:
+        from hsc.inference.openvino_runtime import core
+
         data = self._cache.read(name, self._key)
         if data is not None:
             try:
-                compiled = self._core.import_model(data, "CPU", self._settings)
+                compiled = core().import_model(data, "CPU", self._settings)
                 return compiled, self._noise_of(compiled)
             except RuntimeError:  # of another version of the runtime, for all that its name says
                 pass
@@ -162,7 +164,7 @@ class OpenVINOEngine:
 
         ops = OpenVINOOps()
         output = build(ops)
-        compiled = self._core.compile_model(ops.model(output, name), "CPU", self._settings)
+        compiled = core().compile_model(ops.model(output, name), "CPU", self._settings)
         self._cache.write(name, self._key, compiled.export_model().getvalue())
         return compiled, self._noise_of(compiled)
 
@@ -174,12 +176,6 @@ class OpenVINOEngine:
         return [np.ascontiguousarray(weights[name]) for name in names]
 
     @cached_property
-    def _core(self) -> ov.Core:
-        from hsc.inference.openvino_runtime import ov
-
-        return ov.Core()
-
-    @cached_property
     def _settings(self) -> dict[str, Any]:
         settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         return {**settings, "INFERENCE_NUM_THREADS": self.threads} if self.threads else settings
@@ -187,9 +183,9 @@ class OpenVINOEngine:
     @cached_property
     def _key(self) -> str:
         """Everything that a compiled graph depends on."""
-        from hsc.inference.openvino_runtime import ov
+        from hsc.inference.openvino_runtime import core, ov
 
-        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
+        processor = core().get_property("CPU", "FULL_DEVICE_NAME")
         sources = [Path(__file__).with_name(f"{name}.py") for name in ("graphs", "openvino_ops", "openvino_engine")]
         code = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
         return f"{ov.__version__} {processor} {self.threads} {self._weights_key} {code}"

@@ -38,10 +38,9 @@ def manifest(folder) -> dict:
 
 def run_graph(path: Path, inputs: dict[str, np.ndarray]) -> np.ndarray:
     """OpenVINO's own reader of ONNX shares no code with what wrote the file."""
-    from hsc.inference.openvino_runtime import ov
+    from hsc.inference.openvino_runtime import core
 
-    core = ov.Core()
-    compiled = core.compile_model(core.read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = core().compile_model(core().read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return compiled(inputs)["output"]
 
 

@@ -32,17 +32,16 @@ def codes(generator: Generator) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     """The networks as published, run by OpenVINO in float32."""
-    from hsc.inference.openvino_runtime import ov as openvino
+    from hsc.inference.openvino_runtime import core
 
     folder = tmp_path_factory.mktemp("ir")
     with zipfile.ZipFile(weights.generator_wheel()) as archive:
         names = [name for name in archive.namelist() if name.startswith("random_face/data/")]
         archive.extractall(folder, names)
-    core = openvino.Core()
 
     def run(name: str, array: np.ndarray) -> np.ndarray:
-        model = core.read_model(folder / "random_face" / "data" / f"{name}.xml")
-        return core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(array)[0]
+        model = core().read_model(folder / "random_face" / "data" / f"{name}.xml")
+        return core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(array)[0]
 
     return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -160,6 +161,31 @@ def test_an_engine_that_gave_back_its_memory_goes_on(codec, codes):
     first = codec.engine.features(codes, 2)
     codec.engine._release_all()
     assert np.array_equal(codec.engine.features(codes, 2), first)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs signals")
+def test_a_codec_may_go_in_another_thread_than_it_was_used_in():
+    """OpenVINO unmaps the stack on which the first thread answers signals, once nothing of it is left."""
+    code = """
+import gc, signal, threading, time, weakref
+import numpy as np
+import hsc
+signal.signal(signal.SIGUSR1, lambda *_: print("told"))
+codec = hsc.Codec.load()
+codec.engine.codes(np.zeros((1, 768), np.float32))
+engine = weakref.ref(codec.engine)
+del codec
+while threading.active_count() > 1:
+    time.sleep(0.05)
+collecting = threading.Thread(target=gc.collect)
+collecting.start()
+collecting.join()
+assert engine() is None
+signal.raise_signal(signal.SIGUSR1)
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "told\n"), done.stderr
 
 
 def test_decoding_imports_no_torch(tmp_path):
