@@ -15,9 +15,9 @@ Nobody stands in a lane for somebody in another one. The lanes share the process
 work of a later lane lets the lanes before it finish first, for a second at most, so that all of them go on.
 
 Under load the page degrades in this order: where more than :data:`CROWD` wait, strengths of previews go in steps of
-0.05, of which those of prepared faces are drawn once for all, and a large picture is announced by its small preview;
-then a visitor is told how many are before them and about how long that takes, then (:data:`Lane.most` waiting) that
-there is no place.
+0.05, of which those of prepared faces are drawn once for all, a large picture is announced by its small preview, and of
+a photo that is being compressed the last file alone is drawn; then a visitor is told how many are before them and about
+how long that takes, then (:data:`Lane.most` waiting) that there is no place.
 """
 
 from __future__ import annotations

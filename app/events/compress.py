@@ -270,8 +270,7 @@ class CompressEvents(Handlers):
                         continue
                     begins, best = best is None, event.data
                     if not event.final:
-                        view = self._first(session, best)
-                        yield view | self.view.working("Compressing", 0, 1, stop=True) if begins else view
+                        yield from self._first(session, best, begins)
                     if turn.stopped:
                         break
             except Stopped:
@@ -279,10 +278,19 @@ class CompressEvents(Handlers):
                     return
         yield from self._final(session, turn, best, _unspent(best, max_bytes))
 
-    def _first(self, session: Session, data: bytes) -> dict:
-        with self.studio.lanes.look.place(), session.lock:
-            self._have(session, data)
-            return self.view.first(session)
+    def _first(self, session: Session, data: bytes, begins: bool) -> Iterator[dict]:
+        """A file that better ones will follow; not shown in a crowd, where the next photo would wait for it as well.
+
+        Args:
+            begins: whether it is the first one.
+        """
+        view = self.view.working("Compressing", 0, 1, stop=True) if begins else {}
+        if len(self.studio.lanes.look) <= CROWD:
+            with self.studio.lanes.look.place(), session.lock:
+                self._have(session, data)
+                view = self.view.first(session) | view
+        if view:
+            yield view
 
     def _final(self, session: Session, turn: Turn, data: bytes, note: str) -> Iterator[dict]:
         # What a page shows first goes before what others wait for: there is little to do for a prepared face.

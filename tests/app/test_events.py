@@ -476,6 +476,20 @@ def test_a_new_photo_shows_its_crop_then_a_picture_then_a_better_one(
     )
 
 
+def test_in_a_crowd_a_photo_shows_its_crop_and_the_last_picture(
+    events, visitor, photo: Path, tmp_path: Path, monkeypatch
+) -> None:
+    """Whoever compresses next waits for no other picture of this one."""
+    events.start(visitor, 400)
+    monkeypatch.setattr("app.events.compress.CROWD", -1)
+    given = tmp_path / "me.png"
+    given.write_bytes(photo.read_bytes())
+    seen = list(events.events.compress.open_upload(visitor, str(given), 400))
+    pictures = [view["numbers"] for view in seen if "stage" in view]
+    assert ["<strong>" in numbers for numbers in pictures] == [False, True]
+    assert any("step" in view.get("progress", "") for view in seen)
+
+
 def test_stop_is_content_with_the_picture_that_is_there(events, visitor) -> None:
     events.start(visitor, 400)
     session = events.sessions.get("visitor")
