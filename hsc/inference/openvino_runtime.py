@@ -26,7 +26,7 @@ def core() -> ov.Core:
 
     What compiles for processors gives the thread that needs it first a stack for signals, and unmaps that once its core
     and all that this compiled are gone, in whatever thread they go. The next signal that Python has a handler for, such
-    as Ctrl-C, then ended the program by a segmentation fault.
+    as Ctrl-C, would then end the program by a segmentation fault.
     """
     with _making:
         return _core()
