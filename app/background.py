@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hsc.runtime import threads
+
 
 class Stopped(Exception):
     """Nobody wants the result any more."""
@@ -81,6 +83,7 @@ def run(
     left = threading.Event()
 
     def body() -> None:
+        threads.step_back()  # what people look at while they slide goes first
         try:
             news.put(Done(work(Report(news, lambda: left.is_set() or stopped(), between))))
         except BaseException as error:  # handed over, whatever it is

@@ -3,7 +3,7 @@
 ===== ============================================== ======== =================================================
 lane  what                                           at once  waits for
 ===== ============================================== ======== =================================================
-look  decoding, previews, edits, prepared examples   1        other looks; previews and examples go first
+look  decoding, previews, edits, prepared examples   1        other looks; previews go first, then examples
 find  opening a photo and finding its faces          1        other photos
 code  compressing a photo                            1        other photos, one of each visitor
 work  *Sharpen*, a film                              1        other work
@@ -31,8 +31,8 @@ from hsc.errors import HSCError
 
 CROWD = 2
 """With more than so many before it, a large picture is announced by its small preview."""
-SOON, LATER = 0, 1
-"""Ranks within a lane: previews while a slider moves, and everything else."""
+SOON, NEXT, LATER = range(3)
+"""Ranks within a lane: previews while a slider moves, prepared faces that a page begins with, and everything else."""
 _GIVE_WAY = 1.0
 _SMOOTHING = 0.3
 

@@ -1,4 +1,4 @@
-"""Pictures of prepared faces, drawn once for all visitors: most come for the first example, and look at it as it is."""
+"""What pages show of prepared faces, made once for all visitors: most come for the first example, and only look."""
 
 from __future__ import annotations
 
@@ -6,11 +6,47 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from app.session import Session
 
+Made = TypeVar("Made")
 _MOST = 24
 """Pictures that are remembered, a megabyte and a half each."""
+
+
+class PreparedValues:
+    """Anything that is the same for all who look at a prepared face, by what it is of.
+
+    Args:
+        most: values that are remembered, those that were asked for last.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def get(self, session: Session, key: Hashable, make: Callable[[], Made]) -> Made:
+        """A value.
+
+        Args:
+            session: whose face it is of; of one that is not prepared it is made, and not remembered.
+            key: what it is of.
+            make: gives the value, which nobody may change.
+        """
+        example = _example(session)
+        if not example:
+            return make()
+        with self._lock:
+            if (example, key) in self._values:
+                self._values.move_to_end((example, key))
+                return self._values[example, key]
+        value = make()
+        with self._lock:
+            self._values[example, key] = value
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
+        return value
 
 
 class PreparedPictures:

@@ -15,6 +15,7 @@ from app import background, comparison, examples, memory
 from app.background import Given, Step
 from app.gpu import lent, on_gpu
 from app.lanes import Lanes
+from app.prepared import PreparedValues
 from app.session import Picture, Session
 from hsc import bitstream, compare
 from hsc.baselines import ImageCodec
@@ -33,6 +34,8 @@ SMALLEST_FILE = bitstream.EMPTY_BYTES
 """A file without layers; a request for less is answered with no file, which decodes to the mean face."""
 MAX_UPLOAD = 20_000_000
 _KEPT_EXAMPLES = 64
+_KEPT_SEMANTICS = 8
+"""Parsed files of examples that all who look at them share, eleven megabytes each."""
 _KEPT_PREFIXES = 2
 """Of a session, beside the whole file and the one that is shown."""
 _EXAMPLE = "example-"
@@ -64,6 +67,7 @@ class Studio:
         self._load, self._lock = load, threading.Lock()
         self._codec: Codec | None = None
         self._examples: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
+        self._prepared_semantics = PreparedValues(_KEPT_SEMANTICS)
         self._judge: Judge | None = None
         self._rivals: list[ImageCodec] | None = None
         self._rivals_lock = threading.Lock()
@@ -324,7 +328,8 @@ class Studio:
     def whole(self, session: Session) -> Semantics:
         """What the session's whole bitstream says, without stored edits."""
         if -1 not in session.prefixes:
-            session.prefixes[-1] = self.codec.parse(session.data)
+            data = session.data
+            session.prefixes[-1] = self._prepared_semantics.get(session, data, lambda: self.codec.parse(data))
             session.prefixes[len(session.prefixes[-1].layers)] = session.prefixes[-1]
         return session.prefixes[-1]
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import directions
 from app import cards, editing, group, kept, plots, recipes
-from app.prepared import PreparedPictures
+from app.prepared import PreparedPictures, PreparedValues
 from app.rivals import OFFERED
 from app.session import Session
 from app.studio import Studio
@@ -23,6 +23,10 @@ from hsc.imaging.provenance import DigitalSource
 _PREVIEW = "preview"
 _PREVIEWS = 500
 """Previews of edited prepared faces that are remembered, 90 kB each."""
+
+
+_PARTS = 200
+"""Small pictures and plots of prepared faces that are remembered, a few kB each."""
 
 
 class View:
@@ -36,6 +40,7 @@ class View:
     def __init__(self, studio: Studio, ui: SimpleNamespace) -> None:
         self._studio, self._ui = studio, ui
         self._prepared, self._prepared_previews = PreparedPictures(), PreparedPictures(_PREVIEWS)
+        self._prepared_parts = PreparedValues(_PARTS)
 
     # ------------------------------------------------------------------ work
 
@@ -130,8 +135,13 @@ class View:
         ui, history = self._ui, session.history
         version = history.follow(session.strengths)
         if not version.picture and session.edited is not None and session.edited.exists():
-            with Image.open(session.edited) as image:
-                version.picture = cards.small(image.convert("RGB"), 64)
+            edit, path = _edit(session, session.strengths), session.edited
+
+            def draw() -> str:
+                with Image.open(path) as image:
+                    return cards.small(image.convert("RGB"), 64)
+
+            version.picture = draw() if edit is None else self._prepared_parts.get(session, ("small", edit), draw)
         shown = [
             (editing.described(each.strengths) if each.strengths else "unedited", each.picture)
             for each in history.versions
@@ -239,7 +249,10 @@ class View:
         """The large picture of a prefix, and everything that says how long it is."""
         path = self._large(session, size)
         self.keep_shown(session, path)
-        layers = plots.layers(self.size(session), self._studio.whole(session), size)
+        stored, whole = self.size(session), self._studio.whole(session)
+        layers = self._prepared_parts.get(
+            session, ("layers", session.data, stored, size), lambda: plots.layers(stored, whole, size)
+        )
         return self._beside(session, size, path) | {
             self._ui.layers: gr.Plot(value=layers, visible=True),
             self._ui.restored: self._download(session, path),

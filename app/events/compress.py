@@ -17,7 +17,7 @@ from app import cards, editing, languages, rivals
 from app.background import Step, Stopped
 from app.events.common import Handlers, refuse, said, user_errors, wait_for
 from app.kept import Kept
-from app.lanes import CROWD, LATER, SOON
+from app.lanes import CROWD, LATER, NEXT, SOON
 from app.session import Picture, Session
 from app.studio import SMALLEST_FILE, is_bitstream, shown
 from app.turns import Turn
@@ -295,7 +295,7 @@ class CompressEvents(Handlers):
     def _final(self, session: Session, turn: Turn, data: bytes, note: str) -> Iterator[dict]:
         # What a page shows first goes before what others wait for: there is little to do for a prepared face.
         prepared = session.picture is not None and bool(session.picture.example)
-        with self.studio.lanes.look.place(SOON if prepared else LATER), session.lock:
+        with self.studio.lanes.look.place(NEXT if prepared else LATER), session.lock:
             if turn.over:
                 return
             self._have(session, data)

@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 
 from hsc.errors import ImageError
 from hsc.imaging import images
+from hsc.runtime import threads
 
 STRIP_PIXELS = 2_000_000
 """Pixels that are converted and handed over at a time, so that a picture is not in memory several times over."""
@@ -34,6 +35,7 @@ def main() -> None:
     channel_in, channel_out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get between the pixels
     Image.init()
+    threads.step_back()  # a burden on others as little in time as in memory
     _limit_memory(memory)
     while header := channel_in.read(8):
         data = channel_in.read(struct.unpack("<Q", header)[0])

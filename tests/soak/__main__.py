@@ -95,8 +95,14 @@ async def crowd(url: str, record: Record, visitors: int, attackers: int, seconds
     """All of them at once."""
     until = time.monotonic() + seconds
     kinds = ["slides", "slides", "encodes", "leaves"]
-    tasks = [person(url, record, kinds[index % 4], seed + index, until) for index in range(visitors)]
-    tasks += [attacker(url, record, ATTACKS[index % 5], seed - 1 - index, until) for index in range(attackers)]
+    tasks = [
+        person(url, record, kinds[index % 4], seed + index, until, f"127.0.1.{1 + index % 250}")
+        for index in range(visitors)
+    ]
+    tasks += [
+        attacker(url, record, ATTACKS[index % 5], seed - 1 - index, until, f"127.0.2.{1 + index % 250}")
+        for index in range(attackers)
+    ]
     await asyncio.wait([asyncio.create_task(task) for task in tasks], timeout=seconds + 60)
 
 

@@ -47,12 +47,13 @@ class Visit:
         url: of the server, with a slash at the end.
         record: where things are written down.
         rng: decides what the visitor does.
+        address: of the visitor's machine.
     """
 
-    def __init__(self, url: str, record: Record, rng: random.Random) -> None:
+    def __init__(self, url: str, record: Record, rng: random.Random, address: str) -> None:
         self._url, self.record, self.rng = url, record, rng
         self.session = f"{rng.getrandbits(60):x}"
-        self._client = httpx.AsyncClient(base_url=url, timeout=_PATIENCE)
+        self._client = _client(url, address)
         self._events: dict[str, dict] = {}
         self._open: asyncio.Task | None = None
 
@@ -144,13 +145,18 @@ class Visit:
         await self.event("open_upload", [photo, {"value": 800}], "encode")
 
 
-async def person(url: str, record: Record, kind: str, seed: int, until: float) -> None:
+def _client(url: str, address: str) -> httpx.AsyncClient:
+    """Connections to the server from an address of one's own, as people have; this machine has all of 127/8."""
+    return httpx.AsyncClient(base_url=url, timeout=_PATIENCE, transport=httpx.AsyncHTTPTransport(local_address=address))
+
+
+async def person(url: str, record: Record, kind: str, seed: int, until: float, address: str) -> None:
     """Somebody who slides, encodes, or comes and goes, until time is up."""
     rng = random.Random(seed)
     await asyncio.sleep(rng.uniform(0, min(10.0, until - time.monotonic())))
     while time.monotonic() < until:
         try:
-            async with Visit(url, record, rng) as visit:
+            async with Visit(url, record, rng, address) as visit:
                 if kind == "leaves":
                     task = asyncio.create_task(visit.encode() if rng.random() < 0.5 else visit.start())
                     await asyncio.sleep(rng.uniform(0.2, 6))
@@ -168,14 +174,14 @@ async def person(url: str, record: Record, kind: str, seed: int, until: float) -
             await asyncio.sleep(2)
 
 
-async def attacker(url: str, record: Record, kind: str, seed: int, until: float) -> None:
+async def attacker(url: str, record: Record, kind: str, seed: int, until: float, address: str) -> None:
     """One of the attacks, over and over."""
     rng = random.Random(seed)
     attack = {"scans": _scans, "sessions": _sessions, "uploads": _uploads, "calls": _calls, "tile": _tile}[kind]
     while time.monotonic() < until:
         try:
-            async with httpx.AsyncClient(base_url=url, timeout=_PATIENCE) as client:
-                await attack(client, record, rng)
+            async with _client(url, address) as client:
+                await attack(client, record, rng, address)
         except (httpx.HTTPError, OSError, ValueError, KeyError) as error:
             record.failed[f"attack {kind}: {type(error).__name__}"] += 1
         await asyncio.sleep(0.2)
@@ -200,17 +206,17 @@ async def _compressed(client: httpx.AsyncClient, record: Record, data: bytes) ->
         record.refused[f"attack: {joined.status_code}"] += 1
 
 
-async def _scans(client: httpx.AsyncClient, record: Record, rng: random.Random) -> None:
+async def _scans(client: httpx.AsyncClient, record: Record, rng: random.Random, _: str) -> None:
     # Below the number of scans that is refused at once, and as large as that may be.
     await _compressed(client, record, _SCANS if rng.random() < 0.5 else hostile.jpeg_with_scans(1500))
 
 
-async def _tile(client: httpx.AsyncClient, record: Record, rng: random.Random) -> None:
+async def _tile(client: httpx.AsyncClient, record: Record, rng: random.Random, _: str) -> None:
     data = hostile.tiff_with_a_vast_tile() if rng.random() < 0.5 else hostile.ppm_in_words(2500)
     await _compressed(client, record, data)
 
 
-async def _sessions(client: httpx.AsyncClient, record: Record, rng: random.Random) -> None:
+async def _sessions(client: httpx.AsyncClient, record: Record, rng: random.Random, _: str) -> None:
     config = (await client.get("config")).json()
     events = [event["id"] for event in config["dependencies"] if not event["queue"] and not event["inputs"]]
     for _ in range(64):
@@ -219,13 +225,13 @@ async def _sessions(client: httpx.AsyncClient, record: Record, rng: random.Rando
         record.refused[f"attack: {answer.status_code}"] += answer.status_code >= 400
 
 
-async def _uploads(client: httpx.AsyncClient, record: Record, rng: random.Random) -> None:
-    address, port = client.base_url.host, client.base_url.port
+async def _uploads(client: httpx.AsyncClient, record: Record, rng: random.Random, address: str) -> None:
+    host, port = client.base_url.host, client.base_url.port
     head = "POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
     part = '--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nbeginning'
     writers = []
     for _ in range(104):
-        _, writer = await asyncio.open_connection(address, port)
+        _, writer = await asyncio.open_connection(host, port, local_addr=(address, 0))
         writer.write(f"{head}Content-Length: 9000000\r\n\r\n{part}".encode())
         writers.append(writer)
     await asyncio.sleep(rng.uniform(5, 15))
@@ -233,7 +239,7 @@ async def _uploads(client: httpx.AsyncClient, record: Record, rng: random.Random
         writer.close()
 
 
-async def _calls(client: httpx.AsyncClient, record: Record, rng: random.Random) -> None:
+async def _calls(client: httpx.AsyncClient, record: Record, rng: random.Random, _: str) -> None:
     sent = await _sent(client, record, FACE.read_bytes())
     for _ in range(24 if sent else 0):
         joined = await client.post("gradio_api/call/compress", json={"data": [sent, rng.randrange(300, 2000), 0]})
