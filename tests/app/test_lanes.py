@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 
@@ -7,7 +9,7 @@ import pytest
 
 from app import background
 from app.background import Done, Step, Stopped
-from app.lanes import SOON, BusyError, Lane
+from app.lanes import LATER, NEXT, SOON, BusyError, Lane
 from app.turns import Turns
 
 
@@ -18,6 +20,12 @@ def test_a_lane_serves_by_rank_and_arrival_and_says_who_is_before() -> None:
         assert [ticket.before for ticket in (first, preview, second, third)] == [0, 1, 2, 3]
         assert third.seconds == 6.0
     assert lane.idle
+
+
+def test_a_preview_goes_before_the_first_picture_of_a_page_and_that_before_everything_else() -> None:
+    lane = Lane(1, 1.0, 8)
+    with lane.enter(), lane.enter(LATER) as large, lane.enter(NEXT) as first, lane.enter(SOON) as preview:
+        assert [ticket.before for ticket in (preview, first, large)] == [1, 2, 3]
 
 
 def test_a_full_lane_refuses_with_a_number_and_a_time() -> None:
@@ -37,6 +45,18 @@ def test_a_place_is_free_again_whoever_leaves() -> None:
             pass
         assert served.wait(0)
     assert lane.idle
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux has every thread a priority")
+def test_background_work_steps_back_and_its_caller_does_not() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = priority()
+    *_, done = background.run(lambda report: priority())
+    assert isinstance(done, Done)
+    assert done.result == 10 or done.result >= before > 10
+    assert priority() == before
 
 
 def test_background_work_ends_at_the_step_at_which_it_is_left() -> None:

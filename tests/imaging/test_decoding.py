@@ -138,6 +138,12 @@ def test_a_worker_that_has_grown_makes_room(pool: DecodingPool, monkeypatch) -> 
     assert not large
 
 
+@linux
+def test_a_worker_steps_back_behind_whoever_reads_nothing(pool: DecodingPool) -> None:
+    pool.open_image(_files()["alpha"])
+    assert os.getpriority(os.PRIO_PROCESS, pool._free.queue[0].pid) >= 10
+
+
 def test_a_closed_pool_has_no_process_left() -> None:
     pool = DecodingPool()
     pool.open_image(_files()["alpha"])
