@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hsc.runtime import threads
-
 
 class Stopped(Exception):
     """Nobody wants the result any more."""
@@ -53,6 +51,8 @@ class Report:
         self._news.put(Step(done, total))
         if done < total:
             self._between()
+            if self._stopped():  # meanwhile
+                raise Stopped
 
     def give(self, value: Any) -> None:
         """Hand something over before the end."""
@@ -83,7 +83,6 @@ def run(
     left = threading.Event()
 
     def body() -> None:
-        threads.step_back()  # what people look at while they slide goes first
         try:
             news.put(Done(work(Report(news, lambda: left.is_set() or stopped(), between))))
         except BaseException as error:  # handed over, whatever it is

@@ -12,6 +12,7 @@ from hsc.baselines import ImageCodec
 from hsc.codec import Codec
 from hsc.compare import Judge, Result, Row
 from hsc.errors import HSCError
+from hsc.runtime import threads
 
 BENCHMARK = paths.assets() / "benchmark"
 METRICS = ("lpips_alex", "identity", "psnr", "ms_ssim", "landmarks")
@@ -68,7 +69,7 @@ def run(crop: Image.Image, chosen: Sequence[ImageCodec], max_bytes: int, judge: 
     order = [codec.key for codec in chosen]
     found: dict[str, Result] = {}
     # One codec at a time: the closest rivals are first, and two at once need more memory.
-    for result in compare.compare_face(crop, max_bytes, chosen, judge, workers=1):
+    for result in compare.compare_face(crop, max_bytes, chosen, judge, workers=1, begin=threads.step_back):
         memory.release()
         found[result.codec] = result
         yield [found[key] for key in order if key in found]

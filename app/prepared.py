@@ -87,4 +87,4 @@ class PreparedPictures:
 
 
 def _example(session: Session) -> str:
-    return session.picture.example if session.picture is not None else ""
+    return session.picture.example if session.picture is not None and session.prepared else ""

@@ -239,7 +239,8 @@ class Picture:
 class Session:
     """One visitor: a picture, its bitstream, and what is on the screen.
 
-    ``ready`` says that there is a file of the picture. ``strengths`` are the visitor's recipe: they stay, whatever
+    ``ready`` says that there is a file of the picture; ``prepared`` that both are a prepared face's, the same for all
+    who look at it. ``strengths`` are the visitor's recipe: they stay, whatever
     file they are applied to, until the visitor changes them. ``strip`` and ``film`` say of what these are: the
     direction that varies, its name, and the other strengths. ``blurred`` is the picture of the file before it was
     sharpened. ``group`` is what was made of all faces of the photo, ``other`` the face to blend with; ``asked`` counts
@@ -254,6 +255,7 @@ class Session:
     ready: bool = False
     max_bytes: int = 0
     data: bytes = b""
+    prepared: bool = False
     encodings: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
     prefixes: dict[int, Semantics] = field(default_factory=dict)
     previews: dict[int, Path] = field(default_factory=dict)

@@ -26,6 +26,7 @@ from hsc.encoder.presets import DEFAULT
 from hsc.errors import FaceError, HSCError, ImageError
 from hsc.imaging import alignment, decoding, images, marks
 from hsc.imaging.alignment import SIZE
+from hsc.runtime import threads
 from hsc.semantics import Semantics
 
 DEFAULT_BYTES = 800
@@ -34,7 +35,7 @@ SMALLEST_FILE = bitstream.EMPTY_BYTES
 """A file without layers; a request for less is answered with no file, which decodes to the mean face."""
 MAX_UPLOAD = 20_000_000
 _KEPT_EXAMPLES = 64
-_KEPT_SEMANTICS = 8
+_KEPT_SEMANTICS = 16
 """Parsed files of examples that all who look at them share, eleven megabytes each."""
 _KEPT_PREFIXES = 2
 """Of a session, beside the whole file and the one that is shown."""
@@ -69,6 +70,7 @@ class Studio:
         self._examples: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
         self._prepared_semantics = PreparedValues(_KEPT_SEMANTICS)
         self._judge: Judge | None = None
+        self._judge_lock = threading.Lock()
         self._rivals: list[ImageCodec] | None = None
         self._rivals_lock = threading.Lock()
         self.lanes = Lanes()
@@ -93,7 +95,7 @@ class Studio:
     @property
     def judge(self) -> Judge:
         """The metrics of comparisons, loaded on first use."""
-        with self._lock:
+        with self._judge_lock:
             if self._judge is None:
                 self._judge = compare.default_judge()
             return self._judge
@@ -157,7 +159,8 @@ class Studio:
         """
         photo = reopen(picture)
         crop, aligned = alignment.align(photo, face, faces=picture.faces)
-        return replace(picture, crop=crop, digest=digest(crop), face=face, alignment=aligned, notes=aligned.notes)
+        own = digest(crop)
+        return replace(picture, crop=crop, digest=own, face=face, alignment=aligned, notes=aligned.notes, example="")
 
     def example(self, index: int) -> Picture:
         """A prepared face."""
@@ -224,9 +227,11 @@ class Studio:
         lane, best = self.lanes.code if steps <= DEFAULT.steps else self.lanes.work, b""
 
         def work(report: background.Report) -> None:
+            threads.step_back()  # what people look at while they slide goes first
             for data in self._improve(picture.crop, max_bytes, steps, report):
                 report.give(data)
 
+        memory.release()  # encoding needs the most: what finding the face left behind goes first
         for event in background.run(work, stopped, lambda: self.lanes.give_way(lane)):
             if isinstance(event, Step):
                 yield event
@@ -284,7 +289,6 @@ class Studio:
     def _improve_here(
         self, crop: Image.Image, max_bytes: int, steps: int, progress: Callable[[int, int], None]
     ) -> Iterator[bytes]:
-        memory.release()  # encoding needs the most: what finding the face left behind goes first
         return self.codec.improve(crop, min(max_bytes, MAX_BYTES), refine=steps, progress=progress)
 
     def _lent_encoder(self) -> Callable[..., Iterator[bytes]]:

@@ -26,7 +26,7 @@ _PREVIEWS = 500
 
 
 _PARTS = 200
-"""Small pictures and plots of prepared faces that are remembered, a few kB each."""
+"""Small pictures and plots of prepared faces that are remembered, some tens of kB each."""
 
 
 class View:
@@ -250,9 +250,11 @@ class View:
         path = self._large(session, size)
         self.keep_shown(session, path)
         stored, whole = self.size(session), self._studio.whole(session)
-        layers = self._prepared_parts.get(
-            session, ("layers", session.data, stored, size), lambda: plots.layers(stored, whole, size)
-        )
+        if size == stored:  # what a page begins with
+            key = "layers", session.data, stored
+            layers = self._prepared_parts.get(session, key, lambda: plots.layers(stored, whole, size))
+        else:
+            layers = plots.layers(stored, whole, size)
         return self._beside(session, size, path) | {
             self._ui.layers: gr.Plot(value=layers, visible=True),
             self._ui.restored: self._download(session, path),

@@ -200,14 +200,14 @@ _MANNERS = {
         drags=((_CORNERS[0], (-0.012, -0.02)), (_CORNERS[1], (0.012, -0.02))),
     ),
     "eyeglasses": Manner(
-        Way(1.0, 0.7), Way(1.0, 0.8), _GLASSES, fades=((0.25, 0.05), (0.5, 0.25), (0.65, 0.9), (1.0, 1.0))
+        Way(1.0, 0.65), Way(1.0, 0.8), _GLASSES, fades=((0.25, 0.05), (0.5, 0.25), (0.65, 0.9), (1.0, 1.0))
     ),
     "makeup": Manner(
         Way(paint=1.0), Way(paint=0.4), _LIPS,
         paints=(("lips", _LIPS, (-0.08, -0.3, -0.2)), ("lids", _LIDS, (-0.3, -0.33, -0.3)), ("skin", _CHEEKS, _ROSY)),
     ),
     "age": Manner(Way(1.1, 0.42), Way(0.62, 0.36), ((0.5, 0.5, 0.42, 0.52),), 0.3),
-    "yaw": Manner(Way(0.5, 0.15, warp=1.0), Way(0.5, 0.15, warp=1.0), _HEAD, 0.4, turn=(-33.0, 0.0)),
+    "yaw": Manner(Way(0.5, 0.05, warp=1.1), Way(0.5, 0.15, warp=1.0), _HEAD, 0.4, turn=(-33.0, 0.0)),
     "mouth_open": Manner(
         Way(1.0, 0.65, warp=1.0), Way(1.0, 0.65), ((0.5, 0.76, 0.18, 0.16),), 0.1, drags=((_CHIN, (0.0, 0.015)),)
     ),

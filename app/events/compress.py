@@ -7,6 +7,7 @@ the first picture, then better ones, and ends as soon as a newer turn begins.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gradio as gr
@@ -25,6 +26,7 @@ from app.view import face
 from hsc import bitstream
 from hsc.encoder.presets import DEFAULT, THOROUGH
 from hsc.errors import HSCError
+from hsc.runtime import threads
 
 _VISIBLE = 0.02
 """Share of LPIPS below which nobody sees that a picture got better."""
@@ -219,14 +221,17 @@ class CompressEvents(Handlers):
         if turn.over:
             return
         if data is not None:
-            edits = self.studio.codec.parse(data).edits
+            edits = self.studio.codec.inspect(data).edits
             strengths = {**editing.stored(edits), **(strengths or {})}
             data = bitstream.strip_edits(data) if edits else data
         # All that may refuse the file or its edits comes first: the session keeps its face then.
         directions.combine(strengths or {})
-        known = self.studio.known(session, picture, max_bytes) if data is None else data
+        known = self.studio.known(session, picture, max_bytes) if data is None or picture.example else None
+        prepared = bool(picture.example) and (data is None or data == known)
+        known = known if data is None else data
         with session.lock:
             self._take(session, picture, max_bytes, strengths)
+            session.prepared = prepared
         if known is not None:
             yield from self._final(session, turn, known, "" if data is not None else _unspent(known, max_bytes))
         else:
@@ -294,7 +299,7 @@ class CompressEvents(Handlers):
 
     def _final(self, session: Session, turn: Turn, data: bytes, note: str) -> Iterator[dict]:
         # What a page shows first goes before what others wait for: there is little to do for a prepared face.
-        prepared = session.picture is not None and bool(session.picture.example)
+        prepared = session.prepared and not session.strengths
         with self.studio.lanes.look.place(NEXT if prepared else LATER), session.lock:
             if turn.over:
                 return
@@ -447,7 +452,8 @@ class CompressEvents(Handlers):
             if (session.data, beside.key, beside.digest) != (data, key, digest) or session.turns.closed:
                 return
             yield {self.ui.progress: cards.progress(f"{name} is coding the same face")}
-            picture, took = beside.compute(rivals.codec(key), crop, size)
+            with ThreadPoolExecutor(1, initializer=threads.step_back) as own:
+                picture, took = own.submit(beside.compute, rivals.codec(key), crop, size).result()
         with session.lock:
             if (session.data, beside.key, beside.digest) != (data, key, digest):
                 return

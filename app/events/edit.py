@@ -123,10 +123,13 @@ class EditEvents(Handlers):
                 moved = editing.move(self.studio.codec, whole, {**others, key: strength})
                 frames.append((strength, self.studio.codec.render_preview(moved)))
         with session.lock:
-            if self.studio.whole(session) is not whole:
-                yield self._rested()
-                return
-            session.strip = key, name, others
+            stale = self.studio.whole(session) is not whole
+            if not stale:
+                session.strip = key, name, others
+        # Nothing is given while a lock is held: another thread may take the next, and could not let go of it.
+        if stale:
+            yield self._rested()
+            return
         yield {self.ui.strip: cards.filmstrip(frames, name, editing.label(name, session.foreign))} | self._rested()
 
     @user_errors
@@ -191,10 +194,14 @@ class EditEvents(Handlers):
     def paste(self, request: gr.Request) -> dict:
         """Put the edited face back into the photo that it was cut from."""
         session = self.session(request)
-        with self.studio.lanes.look.place(), session.lock:
+        with session.lock:
             face(session)
             picture = session.picture
-            photo = reopen(picture)
+        photo = reopen(picture)  # which may wait for other pictures to be decoded
+        with self.studio.lanes.look.place(), session.lock:
+            if session.picture is not picture:
+                return gr.skip()
+            face(session)
             with Image.open(self.view.edited_picture(session)) as shown:
                 edited = shown.convert("RGB")
             before = self.studio.codec.render(self.studio.whole(session))
@@ -294,7 +301,7 @@ class EditEvents(Handlers):
 
     def _say_effect(self, direction: Direction, scale: float | None, ready: str = "Move its slider.") -> None:
         """That a visitor's direction is ready, and what scale would show it where this one does not."""
-        with self.studio.lanes.look.place(SOON):
+        with self.studio.lanes.look.place():
             words = editing.advice(self.studio.codec, direction, scale or 1.0) or ready
         if words:
             gr.Info(languages.said(f"“{direction.label}”: {words}"), duration=5 if words == ready else 12)

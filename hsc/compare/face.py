@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
@@ -21,6 +21,7 @@ def compare_face(
     codecs: Sequence[ImageCodec] | None = None,
     judge: Judge | None = None,
     workers: int = 2,
+    begin: Callable[[], object] | None = None,
 ) -> Iterator[Result]:
     """Compare codecs on one aligned face, and give each result as soon as there is one.
 
@@ -35,6 +36,7 @@ def compare_face(
         codecs: by default all that are done with one face within seconds; they stay loaded.
         judge: by default LPIPS and the other metrics of `hsc.metrics`.
         workers: codecs at work at the same time.
+        begin: called first by each thread that works, such as :func:`hsc.runtime.threads.step_back`.
 
     Raises:
         ImageError: the picture is not square.
@@ -44,7 +46,7 @@ def compare_face(
         raise ValueError(f"max_bytes is at least 1, not {max_bytes}")
     original = as_compared(image)
     chosen = list(_default_codecs() if codecs is None else codecs)
-    return _stream(original, max_bytes, chosen, judge, workers)
+    return _stream(original, max_bytes, chosen, judge, workers, begin)
 
 
 @functools.lru_cache(maxsize=1)
@@ -54,10 +56,15 @@ def _default_codecs() -> tuple[ImageCodec, ...]:
 
 
 def _stream(
-    original: Image.Image, max_bytes: int, codecs: list[ImageCodec], judge: Judge | None, workers: int
+    original: Image.Image,
+    max_bytes: int,
+    codecs: list[ImageCodec],
+    judge: Judge | None,
+    workers: int,
+    begin: Callable[[], object] | None,
 ) -> Iterator[Result]:
-    coders = ThreadPoolExecutor(workers)
-    judges = ThreadPoolExecutor(1)  # one at a time: the detector's state is not for two
+    coders = ThreadPoolExecutor(workers, initializer=begin)
+    judges = ThreadPoolExecutor(1, initializer=begin)  # one at a time: the detector's state is not for two
     try:
         pending = {coders.submit(run_codec, codec, original, "", max_bytes) for codec in codecs}
         prepared = judges.submit(_prepare, judge, original)

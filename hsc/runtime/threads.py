@@ -65,12 +65,14 @@ def configure(threads: int | None = None) -> int:
 def step_back() -> None:
     """Let others go first from now on: this thread, the threads that it starts, and their processes.
 
-    They take what the processor has left, at least about a tenth of a core. For good, and only on Linux, where threads
-    have a priority each; elsewhere it changes nothing.
+    They take what the processor has left, and a tenth of what each other thread on their core takes. For good, and only
+    on Linux, where threads have a priority each; elsewhere it changes nothing. A share of many cores that is bounded by
+    a quota is first come, first served all the same.
     """
     if sys.platform == "linux":
+        own = threading.get_native_id()
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BEHIND)
+            os.setpriority(os.PRIO_PROCESS, own, max(_BEHIND, os.getpriority(os.PRIO_PROCESS, own)))
 
 
 def usable_cores(root: Path = Path("/")) -> int:

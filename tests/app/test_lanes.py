@@ -10,6 +10,7 @@ import pytest
 from app import background
 from app.background import Done, Step, Stopped
 from app.lanes import LATER, NEXT, SOON, BusyError, Lane
+from app.session import Picture, Session
 from app.turns import Turns
 
 
@@ -48,15 +49,35 @@ def test_a_place_is_free_again_whoever_leaves() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux has every thread a priority")
-def test_background_work_steps_back_and_its_caller_does_not() -> None:
+def test_an_encode_steps_back_and_whoever_asked_for_it_does_not(studio, monkeypatch) -> None:
+    found: list[int] = []
+
     def priority() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
-    before = priority()
-    *_, done = background.run(lambda report: priority())
-    assert isinstance(done, Done)
-    assert done.result == 10 or done.result >= before > 10
-    assert priority() == before
+    def improve(*_):
+        found.append(priority())
+        yield b"a file"
+
+    before, session = priority(), Session()
+    monkeypatch.setattr(studio, "_improve", improve)
+    assert studio.encode(session, Picture("nobody's"), 500) == b"a file"
+    assert found == [max(10, before)] and priority() == before
+    session.close()
+
+
+def test_work_that_is_left_while_others_go_first_does_no_further_step() -> None:
+    steps: list[int] = []
+    left = threading.Event()
+
+    def work(report):
+        for step in range(3):
+            steps.append(step)
+            report(step, 3)
+
+    with pytest.raises(Stopped):
+        list(background.run(work, left.is_set, between=left.set))
+    assert steps == [0]
 
 
 def test_background_work_ends_at_the_step_at_which_it_is_left() -> None:

@@ -24,6 +24,7 @@ def test_a_prepared_picture_is_drawn_once_and_every_visitor_has_a_file(tmp_path:
 
     one, other, own = Session(), Session(), Session()
     one.picture = other.picture = Picture("example", example="beard")
+    one.prepared = other.prepared = True
     own.picture = Picture("mine")
     first, second = file(one, "a"), file(other, "a")
     assert first != second and first.read_bytes() == second.read_bytes() and drawn == ["a"]
@@ -33,6 +34,9 @@ def test_a_prepared_picture_is_drawn_once_and_every_visitor_has_a_file(tmp_path:
     assert drawn == ["a", "a", "a"]  # a visitor's own face is remembered nowhere
     file(other, "b"), file(other, "a")
     assert drawn[3:] == ["b", "a"]
+    other.prepared = False  # a file of theirs, which says that it is of that face
+    file(other, "b"), file(other, "b")
+    assert drawn[5:] == ["b", "b"]
     for session in (other, own):
         session.close()
 
@@ -40,7 +44,7 @@ def test_a_prepared_picture_is_drawn_once_and_every_visitor_has_a_file(tmp_path:
 @contextmanager
 def _visit(example: str) -> Iterator[Session]:
     session = Session()
-    session.picture = Picture("digest", example=example)
+    session.picture, session.prepared = Picture("digest", example=example), bool(example)
     yield session
     session.close()
 

@@ -8,6 +8,7 @@ some of them mean ill. With ``--kills`` the server is killed so many times in be
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import platform
@@ -75,8 +76,11 @@ class Server:
 
     def memory(self) -> int:
         """Bytes in memory, of the server and of the processes that it started."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return sum(_resident(pid) for pid in (str(self.process.pid), *children))
+        pids = {str(self.process.pid)}
+        for path in Path(f"/proc/{self.process.pid}/task").glob("*/children"):  # each belongs to a thread
+            with contextlib.suppress(OSError):
+                pids.update(path.read_text().split())
+        return sum(map(_resident, pids))
 
     def files(self) -> list[Path]:
         """Files of visitors on disk."""
