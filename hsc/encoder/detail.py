@@ -106,20 +106,48 @@ class DetailEncoder:
             codes: ``(1, 16, 512)``; what they do before the features is not asked for.
             features: ``(1, 512, 64, 64)``.
         """
-        rows, given = self._preset.detail.rows, features.to(self._generator.precision)
+        given = features.to(self._generator.precision)
         of_features, of_codes = torch.zeros_like(features), torch.zeros_like(codes)
-        for index, target in enumerate(self._targets):
-            top = index * rows
-            first, last = max(top - MARGIN, 0), min(top + rows + MARGIN, SIDE)
+        for index in range(len(self._targets)):
+            band = self._band(index)
             with torch.enable_grad():
-                leaves = [x.clone().requires_grad_(True) for x in (given[:, :, first:last], codes)]
-                made = self._generator.synthesize_image(*leaves, DETAIL_LEVEL, ((first, 0),)).float()
-                judged = slice(SCALE * (top - first), SCALE * (top - first + rows))
-                loss = target.distortion(made[:, :, judged])
-                parts = torch.autograd.grad(loss.sum() * rows * SIDE, leaves)
-            of_features[:, :, first:last] += parts[0].float()
+                leaves = [x.clone().requires_grad_(True) for x in (given[:, :, band], codes)]
+                parts = torch.autograd.grad(self._distortion(index, *leaves) * SIDE**2, leaves)
+            of_features[:, :, band] += parts[0].float()
             of_codes += parts[1]
         return of_features, of_codes
+
+    @torch.no_grad()
+    def measure(self, feature: Tensor, codes: Tensor, detail: Tensor | None = None) -> float:
+        """The distortion of a restoration as iterations see it, detail or none: files of one photo compare by it.
+
+        Previews and windows, see :meth:`hsc.encoder.objective.DistortionModel.measure`, see too little of what detail
+        is for.
+
+        Args:
+            feature: F^ at its finest level, ``(1, 512, 32, 32)``.
+            codes: S^ ``(1, 16, 512)``.
+            detail: what is added to the generator's features ``(1, 512, 64, 64)``.
+        """
+        level = self._context.networks.levels[-1]
+        features = self._generator.synthesize_features(codes, DETAIL_LEVEL, feature, level)
+        if detail is not None:
+            features = features + detail.to(features.dtype)
+        bands = [features[:, :, self._band(index)] for index in range(len(self._targets))]
+        return float(sum(self._distortion(index, band, codes) for index, band in enumerate(bands)))
+
+    def _band(self, index: int) -> slice:
+        """Rows of features that one of the targets needs."""
+        top = index * self._preset.detail.rows
+        return slice(max(top - MARGIN, 0), min(top + self._preset.detail.rows + MARGIN, SIDE))
+
+    def _distortion(self, index: int, features: Tensor, codes: Tensor) -> Tensor:
+        """What one target adds to the distortion of a picture, by its band of features."""
+        rows, first = self._preset.detail.rows, self._band(index).start
+        top = index * rows
+        made = self._generator.synthesize_image(features, codes, DETAIL_LEVEL, ((first, 0),)).float()
+        judged = slice(SCALE * (top - first), SCALE * (top - first + rows))
+        return self._targets[index].distortion(made[:, :, judged]).sum() * rows / SIDE
 
 
 class _RecordedGradient:

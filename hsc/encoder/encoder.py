@@ -101,18 +101,20 @@ class Encoder:
         total = refinement.steps + plan.iterations
         yield Step(0, total, data)
         distortion = self._distortion(image, plan, preset)
+        detail = DetailEncoder(self.context, image, preset) if plan.iterations else None
+        judge: DistortionModel | DetailEncoder = detail or distortion
         least: float | None = None
-        for done, latents in enumerate(self._refined(image, distortion, plan, preset), 1):
+        for done, latents in enumerate(self._refined(distortion, detail, plan, preset), 1):
             if not self._worth_coding(done, total, preset):
                 yield Step(done, total)
                 continue
-            if least is None and not plan.iterations:
+            if least is None and judge is distortion:
                 least = distortion.first  # refinement began with a look at the very symbols of the first file
             if least is None:
-                least = self._measure(distortion, fitted, data)
+                least = self._measure(judge, fitted, data)
             found = self._fit(plan, latents, max_bytes, preset)
             better = write(self.context, found.quantised, found.layers)
-            measured = self._measure(distortion, found, better)
+            measured = self._measure(judge, found, better)
             yield Step(done, total, better if measured <= least else None)
             least = min(least, measured)
 
@@ -125,7 +127,8 @@ class Encoder:
                 first = replace(latents, rdoq=preset.rate_price.rdoq)
                 plan = replace(plan, first=first, iterations=preset.detail.iterations)
             distortion = self._distortion(image, plan, preset)
-            for done, found in enumerate(self._refined(image, distortion, plan, preset), 1):
+            detail = DetailEncoder(self.context, image, preset) if plan.iterations else None
+            for done, found in enumerate(self._refined(distortion, detail, plan, preset), 1):
                 latents = found
                 yield Step(done, steps + plan.iterations)
         yield Step(steps, steps, write(self.context, quantise(self.context, latents, quality)))
@@ -147,13 +150,13 @@ class Encoder:
         return DistortionModel(self.context, image, weights, weights.mse if plan.iterations else 0)
 
     def _refined(
-        self, image: Image.Image, distortion: DistortionModel, plan: _Plan, preset: Preset
+        self, distortion: DistortionModel, detail: DetailEncoder | None, plan: _Plan, preset: Preset
     ) -> Iterator[Latents]:
         latents = plan.first
         for latents in refine(self.context, distortion, plan.first, plan.quality, plan.layers, preset):
             yield latents
-        if plan.iterations:
-            yield from DetailEncoder(self.context, image, preset).iterate(latents, plan.quality, plan.iterations)
+        if detail is not None:
+            yield from detail.iterate(latents, plan.quality, plan.iterations)
 
     @staticmethod
     def _worth_coding(done: int, total: int, preset: Preset) -> bool:
@@ -174,15 +177,15 @@ class Encoder:
                 break
         return fitted
 
-    def _measure(self, distortion: DistortionModel, fitted: Fit, data: bytes) -> float:
-        """How a file's restoration differs from the photo, as :meth:`DistortionModel.measure` says."""
+    def _measure(self, judge: DistortionModel | DetailEncoder, fitted: Fit, data: bytes) -> float:
+        """How a file's restoration differs from the photo, as ``judge`` measures it."""
         context, state = self.context, fitted.quantised.state
         if fitted.layers == len(fitted.quantised.symbols):
             found = state.features()[-1], state.codes, state.detail
         else:
             decoded = context.decoder.parse(data)
             found = decoded.features[-1], decoded.codes, decoded.detail
-        return distortion.measure(*(None if array is None else context.tensor(array) for array in found))
+        return judge.measure(*(None if array is None else context.tensor(array) for array in found))
 
 
 def _files(

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from hsc.encoder import encoder
+from hsc.encoder.detail import DetailEncoder
 from hsc.encoder.objective import DistortionModel
 from hsc.encoder.presets import DEFAULT, Candidates
 from hsc.errors import HSCError
@@ -28,19 +29,19 @@ def face(codec) -> Image.Image:
     return codec.render(codec.semantics(codes)).rotate(3, Image.Resampling.BICUBIC, expand=False)
 
 
-def distortion_of(codec, face, data: bytes, mse: float) -> float:
+def distortion_of(codec, face, data: bytes, detailed: bool) -> float:
     """The encoder's own measure, of what a decoder makes of a file."""
-    semantics = codec.parse(data)
-    model = DistortionModel(codec.encoder_context, face, DEFAULT.preview_distortion, mse)
-    return model.measure(semantics.features[-1], semantics.codes, semantics.detail)
+    semantics, context = codec.parse(data), codec.encoder_context
+    judge = DetailEncoder(context, face) if detailed else DistortionModel(context, face, DEFAULT.preview_distortion, 0)
+    return judge.measure(semantics.features[-1], semantics.codes, semantics.detail)
 
 
-@pytest.mark.parametrize(("size", "steps", "mse"), [(60, 3, 0), (400, 3, 0), (1400, 1, 30)])
-def test_files_fit_and_get_better(size, steps, mse, codec, face):
+@pytest.mark.parametrize(("size", "steps", "detailed"), [(60, 3, False), (400, 3, False), (1400, 1, True)])
+def test_files_fit_and_get_better(size, steps, detailed, codec, face):
     files = list(codec.improve(face, size, steps, preset=OFTEN))
     assert len(files) > 1
     assert all(len(data) <= size and codec.parse(data).complete for data in files)
-    measured = [distortion_of(codec, face, data, mse) for data in files]
+    measured = [distortion_of(codec, face, data, detailed) for data in files]
     assert measured == sorted(measured, reverse=True) and measured[0] > 1.02 * measured[-1]
     assert files[0] == codec.encode(face, size, refine=0)
     assert files[-1] == codec.encode(face, size, refine=steps, preset=OFTEN)
