@@ -330,7 +330,7 @@ def test_what_a_visitor_sent_is_gone_when_the_page_is(guarded, how: str) -> None
     sessions = next(fn.fn.__self__.sessions for fn in guarded.fns.values() if hasattr(fn.fn, "__self__"))
 
     async def visit() -> tuple[str, Path]:
-        async with Visit(guarded.local_url, Record(), random.Random(how)) as page:
+        async with Visit(guarded.local_url, Record(), random.Random(how), "127.0.0.1") as page:
             assert await page.start(), page.record
             session = sessions._sessions[page.session]
             assert session.has_content and list(session.folder.path.rglob("*.png"))
