@@ -91,7 +91,7 @@ def rate_distortion(results: Sequence[Result], metric: str, benchmark: Sequence[
     from hsc.compare import report
 
     figure = report.rate_distortion_figure(benchmark, metric)
-    figure.for_each_trace(lambda curve: curve.update(opacity=0.45, name=report.short_name(curve.name)))
+    figure.for_each_trace(lambda curve: curve.update(opacity=0.45, name=report.short_name(curve.name), error_y=None))
     label, _, decimals, _ = report.COLUMNS[metric]
     shown = [result for result in results if result.bytes is not None and metric in result.metrics]
     shown.sort(key=lambda result: result.bytes)

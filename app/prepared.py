@@ -18,6 +18,8 @@ _MOST = 24
 class PreparedValues:
     """Anything that is the same for all who look at a prepared face, by what it is of.
 
+    Of a face that is not prepared nothing is remembered.
+
     Args:
         most: values that are remembered, those that were asked for last.
     """
@@ -30,59 +32,64 @@ class PreparedValues:
         """A value.
 
         Args:
-            session: whose face it is of; of one that is not prepared it is made, and not remembered.
+            session: whose face it is of.
             key: what it is of.
-            make: gives the value, which nobody may change.
+            make: gives the value, never None, where it is not remembered; nobody may change it.
         """
-        example = _example(session)
-        if not example:
-            return make()
+        value = self.known(session, key)
+        if value is None:
+            value = make()
+            self._remember(session, key, value)
+        return value
+
+    def known(self, session: Session, key: Hashable) -> Any | None:
+        """The value if it is remembered, else None."""
         with self._lock:
-            if (example, key) in self._values:
-                self._values.move_to_end((example, key))
-                return self._values[example, key]
-        value = make()
+            value = self._values.get((_example(session), key))
+            if value is not None:
+                self._values.move_to_end((_example(session), key))
+        return value
+
+    def _remember(self, session: Session, key: Hashable, value: object) -> None:
+        if not (example := _example(session)):
+            return
         with self._lock:
             self._values[example, key] = value
             while len(self._values) > self._most:
                 self._values.popitem(last=False)
-        return value
 
 
 class PreparedPictures:
-    """PNG files by what they show; every visitor gets a file of their own."""
+    """PNG files by what they show; every visitor gets a file of their own.
+
+    Args:
+        most: as of :class:`PreparedValues`.
+    """
 
     def __init__(self, most: int = _MOST) -> None:
-        self._most, self._lock = most, threading.Lock()
-        self._files: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._files = PreparedValues(most)
 
     def file(self, session: Session, name: str, key: Hashable, draw: Callable[[], Path]) -> Path:
         """A picture in the folder of a session.
 
         Args:
-            session: whose picture it is; those of faces that are not prepared are drawn, and not remembered.
+            session: whose picture it is.
             name: of the file.
             key: what it shows of the prepared face.
             draw: makes the file where nobody has seen it yet.
         """
-        known = self.known(session, name, key)
-        if known is not None:
-            return known
-        path = draw()
-        if example := _example(session):
-            with self._lock:
-                self._files[example, key] = path.read_bytes()
-                while len(self._files) > self._most:
-                    self._files.popitem(last=False)
-        return path
+        drawn: list[Path] = []
+
+        def data() -> bytes:
+            drawn.append(draw())
+            return drawn[0].read_bytes()
+
+        known = self._files.get(session, key, data)
+        return drawn[0] if drawn else session.folder.data(known, name)
 
     def known(self, session: Session, name: str, key: Hashable) -> Path | None:
         """The same where somebody has seen it; else, and of a face that is not prepared, None."""
-        known, example = None, _example(session)
-        with self._lock:
-            if example and (example, key) in self._files:
-                known = self._files[example, key]
-                self._files.move_to_end((example, key))
+        known = self._files.known(session, key)
         return None if known is None else session.folder.data(known, name)
 
 

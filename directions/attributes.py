@@ -136,6 +136,8 @@ class Attribute:
         limits: strengths beyond which pictures were seen to break although no score says so.
         why: what was seen there.
         manner: where it acts, and how.
+        gentle: whether it is learned by :func:`directions.fit.fit_gently`, in the first of its ranges, and not by a
+            boundary: what it is made of makes people who they are.
     """
 
     name: str
@@ -150,6 +152,7 @@ class Attribute:
     limits: tuple[float, float] = (-math.inf, math.inf)
     why: str = ""
     manner: Manner | None = None
+    gentle: bool = False
 
     @property
     def keep(self) -> tuple[str, ...]:
@@ -162,8 +165,8 @@ _ALL = (
     Attribute("smile", 1, "smile", 0.6, ((1, 5), (2, 5)), ("mouth_open", "lipstick"), target=0.65),
     Attribute("eyeglasses", 2, "eyeglasses", 6.0, ((0, 5), (1, 5)), ("makeup", "beard"), target=2.6, present=2.2),
     Attribute("makeup", 3, "makeup", 10.0, ((5, 9), (6, 11)), ("lipstick",)),
-    Attribute("age", 4, "age", 14.0, ((2, 7), (3, 9)), ("lipstick", "beard", "hair"),
-              limits=(-1.0, 1.0), why=f"it is somebody else; {_SEEN}"),
+    Attribute("age", 4, "age", 14.0, ((0, 15),), ("lipstick", "beard", "hair"),
+              limits=(-1.0, 1.0), why=f"it is somebody else; {_SEEN}", gentle=True),
     Attribute("yaw", 5, "yaw", 16.0, ((0, 3), (0, 4)), ("makeup", "lipstick", "beard", "shading"),
               label="Head yaw", limits=(-1.0, 1.0), why=f"the far cheek is smeared; {_SEEN}"),
     Attribute("mouth_open", 6, "mouth_open", 0.35, ((2, 5), (3, 7)), ("lipstick",),

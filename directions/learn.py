@@ -17,7 +17,7 @@ import directions
 from directions.attributes import ATTRIBUTES, SCALES, Attribute
 from directions.direction import LATENT, Direction
 from directions.effects import Bench, Effect, preview, side_effect, spread
-from directions.fit import Boundary, fit_boundary, orthogonalise
+from directions.fit import Boundary, fit_boundary, fit_gently, orthogonalise
 from directions.parallel import each
 from directions.photos import coded
 from directions.samples import Samples, SampleStore
@@ -36,6 +36,13 @@ _BYTES = 1000  # of the files that faces to measure on are decoded from
 _FEW = 12  # faces that layers are chosen on
 # Lengths that are tried, in standard deviations of the samples along the direction.
 _LENGTHS = (1.5, 2.5, 4.0, 6.0, 8.5)
+_BOUNDARY = (
+    "InterFaceGAN (arXiv:1907.10786): linear SVM on the extremes in W, conditional manipulation; layers, correction and"
+    " strength by measured side effects"
+)
+_GENTLY = (
+    "ridge regression in W: the movement of least change of the person that leaves other scores; strength measured"
+)
 _FACTORS = (0.6, 0.8, 1.0, 1.25, 1.6, 2.0)  # of a length that was found on few faces, or with another codec
 _BISECTIONS = 4
 _REACHED = 0.92  # share of faces that should come to an attribute's target
@@ -71,13 +78,17 @@ class Boundaries:
 
     def __getitem__(self, column: str) -> Boundary:
         if column not in self._fitted:
-            present = next((a.present for a in ATTRIBUTES.values() if a.column == column), None)
-            self._fitted[column] = fit_boundary(self.samples, column, SHARE, present, self.seed)
+            self._fitted[column] = fit_boundary(self.samples, column, SHARE, presence_of(column), self.seed)
         return self._fitted[column]
 
     def deviation(self, normal: np.ndarray) -> float:
         """Standard deviation of the samples along a unit vector ``(512,)``."""
         return float((self.samples.w @ normal).std())
+
+
+def presence_of(column: str) -> float | None:
+    """The score above which an attribute is there, of those that are there or not."""
+    return next((attribute.present for attribute in ATTRIBUTES.values() if attribute.column == column), None)
 
 
 def progress_of(attribute: Attribute, effect: Effect) -> float:
@@ -175,6 +186,24 @@ def choose_layers(
     return min(attempts, key=lambda attempted: attempted[0])[2]
 
 
+def gentle_plan(
+    attribute: Attribute, boundaries: Boundaries, bench: Bench, say: Callable[[str], object] = lambda _: None
+) -> Plan:
+    """The movement of :func:`directions.fit.fit_gently`, about as long as strength 1 needs."""
+    keep = {name: presence_of(name) for name in attribute.keep}
+    boundary = fit_gently(boundaries.samples, attribute.column, keep, SHARE, boundaries.seed)
+    layers = attribute.ranges[0]
+    shift = spread(boundary.normal, range(layers[0], layers[1] + 1)) * boundaries.deviation(boundary.normal)
+    faces = bench.choose(_FEW, attribute.column, low=attribute.target is not None)
+    length, effect = reach(bench, shift, attribute, faces, _LENGTHS)
+    row: dict[str, object] = {
+        "layers": list(layers), "deviations": round(length, 2), "progress": round(progress_of(attribute, effect), 2),
+        "identity": round(float(effect.identity.mean()), 3),
+    }  # fmt: skip
+    say(f"{attribute.name}: held-out accuracy {boundary.accuracy:.3f}\n  {row}")
+    return Plan(shift * length, boundary, sorted(keep), layers, [row])
+
+
 def _cost(attribute: Attribute, effect: Effect) -> float:
     """Side effects and loss of identity for each unit of progress."""
     done = max(progress_of(attribute, effect), 0.05)
@@ -269,8 +298,7 @@ def finish(attribute: Attribute, plan: Plan, boundaries: Boundaries, bench: Benc
         "svm_accuracy": round(plan.boundary.accuracy, 4),
         **measured,
         "provenance": {
-            "method": "InterFaceGAN (arXiv:1907.10786): linear SVM on the extremes in W,"
-            " conditional manipulation; layers, correction and strength by measured side effects",
+            "method": _GENTLY if attribute.gentle else _BOUNDARY,
             "program": "python -m directions learn", "seed": boundaries.seed, "conditioned_on": plan.kept,
             "tried": plan.tried,
         },
@@ -331,11 +359,13 @@ def learn(name: str, boundaries: Boundaries, bench: Bench, say: Callable[[str], 
         length, effect = reach(bench, plan.shift, attribute, everyone, _FACTORS)
         return _cost(attribute, effect), replace(plan, shift=plan.shift * length)
 
-    found = choose_layers(attribute, boundaries, bench, say)
-    plain = scaled(found)
-    corrected = scaled(refine(attribute, plain[1], boundaries, bench))
-    say(f"  cost {plain[0]:.3f}, after correction {corrected[0]:.3f}")
-    _, found = min(plain, corrected, key=lambda pair: pair[0])
+    if attribute.gentle:
+        found = scaled(gentle_plan(attribute, boundaries, bench, say))[1]
+    else:
+        plain = scaled(choose_layers(attribute, boundaries, bench, say))
+        corrected = scaled(refine(attribute, plain[1], boundaries, bench))
+        say(f"  cost {plain[0]:.3f}, after correction {corrected[0]:.3f}")
+        _, found = min(plain, corrected, key=lambda pair: pair[0])
     direction = finish(attribute, found, boundaries, bench)
     at_one = direction.metadata["side_effects"]["+1.0"]
     say(f"  layers {found.layers}, range {direction.range}, at 1.0: {at_one}")

@@ -11,7 +11,7 @@ import functools
 import io
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,19 +29,27 @@ if TYPE_CHECKING:
     from directions.render import PreviewRenderer
     from directions.scorers import ScorerPanel
     from hsc.generator import Generator
+    from hsc.metrics.identity import IdentityNetwork
 
 BATCH = 100
 """Samples in one file."""
-SCORING = 3
-"""Part of every cache's name: raise it when a scorer or the preview changes."""
+SCORING = 4
+"""Part of every cache's name: raise it when a scorer, the preview or what is kept changes."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Scored faces: latents ``w`` ``(N, 512)`` float32 and ``scores`` ``(N, len(COLUMNS))`` float32."""
+    """Scored faces, all in float32.
+
+    Attributes:
+        w: latents ``(N, 512)``.
+        scores: ``(N, len(COLUMNS))``.
+        embeddings: who they are, ``(N, 128)``, see :mod:`hsc.metrics.identity`.
+    """
 
     w: np.ndarray
     scores: np.ndarray
+    embeddings: np.ndarray
 
     def column(self, name: str) -> np.ndarray:
         """One score of every sample ``(N,)``."""
@@ -78,12 +86,26 @@ class SampleStore:
         """Batches that are still to be made for ``count`` samples."""
         return [batch for batch in range(-(-count // BATCH)) if not self.path(batch).is_file()]
 
-    def make(self, batch: int, generator: Generator, render: PreviewRenderer, panel: ScorerPanel) -> None:
-        """Draw, render and score a batch."""
+    def make(
+        self,
+        batch: int,
+        generator: Generator,
+        render: PreviewRenderer,
+        panel: ScorerPanel,
+        identity: Callable[[torch.Tensor], torch.Tensor],
+    ) -> None:
+        """Draw, render and score a batch.
+
+        Args:
+            identity: embeddings of pictures ``(B, 3, H, W)`` from -1 to 1.
+        """
         z = np.random.default_rng((self.seed, batch)).standard_normal((BATCH, 512), dtype=np.float32)
         with torch.inference_mode():
             w = generator.mapping(torch.from_numpy(z).to(generator.input)).float().cpu().numpy()
-        images = [Image.fromarray(picture) for picture in render(np.repeat(w[:, None], 16, axis=1))]
+        pictures = render(np.repeat(w[:, None], 16, axis=1))
+        with torch.inference_mode():
+            embeddings = identity(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1).numpy()
+        images = [Image.fromarray(picture) for picture in pictures]
         payloads = []
         for image in images:
             buffer = io.BytesIO()
@@ -93,7 +115,8 @@ class SampleStore:
         partial_path = self.path(batch).with_suffix(f".{os.getpid()}")
         with partial_path.open("wb") as file:
             np.savez(
-                file, w=w, scores=panel(images), jpegs=np.frombuffer(b"".join(payloads), np.uint8),
+                file, w=w, scores=panel(images), embeddings=embeddings,
+                jpegs=np.frombuffer(b"".join(payloads), np.uint8),
                 ends=np.cumsum([len(payload) for payload in payloads]),
             )  # fmt: skip
         os.replace(partial_path, self.path(batch))
@@ -104,9 +127,8 @@ class SampleStore:
         Raises:
             DirectionError: some are missing or damaged.
         """
-        parts = [self._load(batch, ("w", "scores")) for batch in range(-(-count // BATCH))]
-        w, scores = (np.concatenate([part[index] for part in parts]) for index in (0, 1))
-        return Samples(w, scores)
+        parts = [self._load(batch, ("w", "scores", "embeddings")) for batch in range(-(-count // BATCH))]
+        return Samples(*(np.concatenate(arrays) for arrays in zip(*parts)))
 
     def pictures(self, batch: int) -> list[Image.Image]:
         """The rendered pictures of a batch, 256 x 256."""
@@ -140,12 +162,14 @@ def _make(store: SampleStore, batch: int) -> int:
 
 
 @functools.lru_cache(maxsize=1)
-def _instruments() -> tuple[Generator, PreviewRenderer, ScorerPanel]:
+def _instruments() -> tuple[Generator, PreviewRenderer, ScorerPanel, IdentityNetwork]:
     """Made once in each process."""
     from directions.render import PreviewRenderer
     from directions.scorers import ScorerPanel
     from hsc.generator import Generator
     from hsc.generator.preview_head import PreviewHead
+    from hsc.metrics.identity import IdentityNetwork
 
     generator = Generator.load()
-    return generator, PreviewRenderer(generator, PreviewHead.load(), batch=4), ScorerPanel()
+    render = PreviewRenderer(generator, PreviewHead.load(), batch=4)
+    return generator, render, ScorerPanel(), IdentityNetwork.load()

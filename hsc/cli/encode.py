@@ -63,6 +63,9 @@ def encode(
         raise click.UsageError("--progressive needs --bytes and a file to write.")
     crop = common.aligned(photo, face, no_align)
     from hsc import metrics
+    from hsc.imaging import alignment
+
+    alignment.release_models()  # the encoder can do with the memory, and there is no second photo
 
     with tqdm(total=refine, unit="step", disable=refine < 10) as bar:
 

@@ -67,7 +67,7 @@ def rate_distortion_figure(
     metric: str = "lpips_alex",
     paper: Sequence[tuple[str, float, float]] = (),
 ) -> go.Figure:
-    """Curves of one metric over bytes (logarithmic), one a codec.
+    """Curves of one metric over bytes (logarithmic), one a codec, with 95% confidence intervals over pictures.
 
     Args:
         rows: from `summarise`.
@@ -82,7 +82,7 @@ def rate_distortion_figure(
     for key, curve in _curves(rows).items():
         # One point for each size; a codec that cannot go lower has several rows of one.
         by_size = {
-            round(row.bytes): (row.bytes, value)
+            round(row.bytes): (row.bytes, value, row.intervals.get(metric, 0.0))
             for row in curve
             if row.bytes is not None and (value := value_of(row, metric)) is not None
         }
@@ -90,11 +90,13 @@ def rate_distortion_figure(
         if not points:
             continue
         figure.add_scatter(
-            x=[size for size, _ in points], y=[value for _, value in points], name=curve[0].name,
+            x=[size for size, _, _ in points], y=[value for _, value, _ in points], name=curve[0].name,
+            error_y={"array": [interval for _, _, interval in points], "thickness": 1, "width": 3},
             mode="lines+markers", marker={"size": 9 if key == "hsc" else 6},
             line={"color": colour(key), "width": 4 if key == "hsc" else 2},
-            customdata=[metrics.bpp(size) for size, _ in points],
-            hovertemplate=f"%{{x:,.0f}} bytes (%{{customdata:.4f}} bpp)<br>{label} %{{y:.{decimals}f}}",
+            customdata=[(metrics.bpp(size), _interval(interval, decimals)) for size, _, interval in points],
+            hovertemplate=f"%{{x:,.0f}} bytes (%{{customdata[0]:.4f}} bpp)<br>"
+            f"{label} %{{y:.{decimals}f}}%{{customdata[1]}}",
         )  # fmt: skip
     if metric == "lpips_alex":
         for codec in dict.fromkeys(codec for codec, _, _ in paper):
@@ -192,6 +194,9 @@ def page(report: Report, examples: Sequence[Example] = (), paper: Sequence[tuple
         "<h2>Rate and distortion</h2>",
         f'<label>Metric <select id="metric">{options}</select></label>',
         '<div id="plot" role="img" aria-label="Rate-distortion curves, as in the tables below"></div>',
+        "<p>Bars, and ± in tables: 95% confidence intervals of the means over these pictures.</p>"
+        if any(row.intervals for row in rows)
+        else "",
         "<p>Dotted: figures that were published for another set of pictures.</p>" if paper else "",
     ]
     for target in about["rates"]:
@@ -289,13 +294,17 @@ def _cells(row: Row, shown: Sequence[str]) -> list[str]:
     """Bytes, the metrics, and the yardstick's bytes over this codec's."""
     cells = ["-" if row.bytes is None else f"{row.bytes:,.0f}"]
     for metric in shown:
-        value = value_of(row, metric)
-        cells.append("" if value is None else f"{value:.{COLUMNS[metric][2]}f}")
+        value, decimals = value_of(row, metric), COLUMNS[metric][2]
+        cells.append("" if value is None else f"{value:.{decimals}f}{_interval(row.intervals.get(metric), decimals)}")
     if row.codec == YARDSTICK and row.count:
         cells.append("1")
     else:
         cells.append("" if row.equivalent is None else f"{row.equivalent_bound}{row.equivalent:.1f} times")
     return cells
+
+
+def _interval(half_width: float | None, decimals: int) -> str:
+    return f" ±{half_width:.{decimals}f}" if half_width else ""
 
 
 _STYLE = """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from hsc.runtime import atomic
 
 YARDSTICK = "vvc"
 """The codec in whose bytes the others are expressed."""
+FEWEST = 5
+"""Pictures of which a mean has a confidence interval."""
 
 
 @dataclass
@@ -93,6 +96,8 @@ class Row:
         fitting: share of files within the target.
         bytes, bpp: mean size of the files.
         metrics: means of each metric over the pictures that have it.
+        intervals: half widths of the 95% confidence intervals of these means, over pictures; none of fewer than
+            :data:`FEWEST` of them.
         frechet: Frechet distance on VGG features over the set, or None.
         equivalent: see `yardstick_bytes`; over the codec's own mean bytes. Both are means over the pictures that this
             codec at this rate and the yardstick at all of its rates have the metric of. None for the yardstick itself,
@@ -111,6 +116,7 @@ class Row:
     bytes: float | None
     bpp: float | None
     metrics: dict[str, float]
+    intervals: dict[str, float]
     frechet: float | None
     equivalent: float | None
     equivalent_bound: str
@@ -127,7 +133,8 @@ def summarise(report: Report, metric: str = "lpips_alex") -> list[Row]:
     for (codec, target), group in sorted(groups.items(), key=lambda item: item[0][1]):
         done = [result for result in group if result.reason is None]
         size = float(np.mean([result.bytes or 0 for result in done])) if done else None
-        means = _means(result.metrics for result in done)
+        measured = _measured(result.metrics for result in done)
+        means = {name: float(np.mean(values)) for name, values in measured.items()}
         equivalent, bound, shared = None, "", None
         if codec != YARDSTICK and metric in means and len(yardstick) > 1:
             own = _has(group, metric)
@@ -164,6 +171,7 @@ def summarise(report: Report, metric: str = "lpips_alex") -> list[Row]:
                 size,
                 None if size is None else metrics.bpp(size),
                 means,
+                {name: confidence(values) for name, values in measured.items() if len(values) >= FEWEST},
                 report.frechet.get(f"{codec}/{target}"),
                 equivalent,
                 bound,
@@ -208,11 +216,29 @@ def _point(found: dict[str, Result], pictures: Iterable[str], metric: str) -> tu
     return float(np.mean([r.bytes or 0 for r in chosen])), float(np.mean([r.metrics[metric] for r in chosen]))
 
 
-def _means(rows: Iterable[dict[str, float]]) -> dict[str, float]:
-    """Mean of every metric over those that have it; what is not a number (no face found) is left out."""
+def confidence(values: Sequence[float]) -> float:
+    """Half width of the 95% confidence interval of a mean, by Student's distribution.
+
+    Args:
+        values: at least :data:`FEWEST`.
+    """
+    freedom = len(values) - 1
+    z = NormalDist().inv_cdf(0.975)
+    # Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5: within 0.3% from four degrees of freedom on.
+    quantile = (
+        z
+        + (z**3 + z) / (4 * freedom)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
+    )
+    return float(quantile * np.std(values, ddof=1) / math.sqrt(len(values)))
+
+
+def _measured(rows: Iterable[dict[str, float]]) -> dict[str, list[float]]:
+    """Every metric of those that have it; what is not a number (no face found) is left out."""
     values: dict[str, list[float]] = {}
     for row in rows:
         for name, value in row.items():
             if value is not None and math.isfinite(value):
                 values.setdefault(name, []).append(value)
-    return {name: float(np.mean(column)) for name, column in values.items()}
+    return values

@@ -352,6 +352,11 @@ def _models() -> _Models:
     return _Models()
 
 
+def release_models() -> None:
+    """Let go of the detector and the landmark predictor, 100 MB; whoever looks for faces again waits half a second."""
+    _models.cache_clear()
+
+
 def _detect_at(photo: Image.Image, side: int) -> list[Face]:
     """Faces of a photo, in its pixels; the detector sees it scaled to a longer side of ``side``."""
     size = _scaled(photo.size, min(side / max(photo.size), _MAX_ENLARGEMENT))

@@ -28,8 +28,8 @@ SECONDS = 8
 """CPU time for one picture; 40 megapixels take one to four seconds in most formats."""
 MEMORY = 1_000_000_000
 """Bytes that a worker may allocate; 40 megapixels of WebP, whose decoder keeps two canvases, need 750 million."""
-_PATIENCE = 4
-"""A busy machine may take so many times :data:`SECONDS` by the clock."""
+_PATIENCE = 10
+"""A busy machine may take so many times :data:`SECONDS` by the clock: workers have a lower priority than all else."""
 _HOME = Path(__file__).resolve().parents[2]
 _PROGRAM = f"import sys; sys.path.insert(0, {str(_HOME)!r}); from hsc.imaging.decode_worker import main; main()"
 

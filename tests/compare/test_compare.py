@@ -18,7 +18,8 @@ from hsc import baselines, compare
 from hsc.baselines import BaselineError, ImageCodec
 from hsc.cli import main as cli
 from hsc.cli.compare import compare_command
-from hsc.compare import Result, Row, compare_face, compare_folder, report, summarise, yardstick_bytes
+from hsc.compare import Report, Result, Row, compare_face, compare_folder, report, summarise, yardstick_bytes
+from hsc.compare.summary import FEWEST, confidence
 from hsc.errors import ImageError
 
 
@@ -405,6 +406,30 @@ def test_means_leave_out_what_is_not_there():
     assert row.equivalent is None and "50%" in row.note
 
 
+def test_confidence_intervals_are_students():
+    # Of 1 to 5, the mean's standard error is the square root of a half; Student's quantile of four degrees is 2.776.
+    assert confidence([1, 2, 3, 4, 5]) == pytest.approx(2.776 * 0.5**0.5, rel=0.003)
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, 400).tolist()
+    assert confidence(values) == pytest.approx(1.966 * np.std(values, ddof=1) / 20, rel=1e-3)
+
+
+def test_means_of_few_have_no_interval():
+    def report_of(count):
+        results = [
+            Result("a", "A", "image", f"{index}", 100, 100, {"psnr": 20.0 + index, "identity": math.nan})
+            for index in range(count)
+        ]
+        return Report({"rates": [100]}, {"a": {"name": "A", "kind": "image", "reason": None}}, results)
+
+    assert summarise(report_of(FEWEST - 1))[0].intervals == {}
+    report_of_five = report_of(FEWEST)
+    assert set(summarise(report_of_five)[0].intervals) == {"psnr"}
+    assert "22.00 ±1.96" in report.text_table(report_of_five)
+    figure = report.rate_distortion_figure(summarise(report_of_five), "psnr")
+    assert figure.data[0].error_y.array[0] == pytest.approx(1.963, abs=0.01)
+
+
 def test_the_yardstick_is_applied_to_means(small_report):
     rows = {(row.codec, row.target): row for row in summarise(small_report)}
     # The same codec under two names: each is worth as many of the other's bytes as it has.
@@ -465,7 +490,7 @@ def test_pictures_in_the_page_are_without_loss():
 
 
 def test_names_are_escaped():
-    row = Row("x", "<b>X&Y</b>", "image", 500, 1, 0, 1.0, 400.0, 0.003, {"psnr": 20.0}, None, None, "", "<i>")
+    row = Row("x", "<b>X&Y</b>", "image", 500, 1, 0, 1.0, 400.0, 0.003, {"psnr": 20.0}, {}, None, None, "", "<i>")
     assert "&lt;b&gt;X&amp;Y" in report.html_table([row]) and "<i>" not in report.html_table([row]).replace(
         "<i style", ""
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from directions.fit import extremes, fit_boundary, orthogonalise
+from directions.fit import extremes, fit_boundary, fit_gently, orthogonalise
 from directions.samples import Samples
 from directions.scorers import COLUMNS
 from hsc.errors import DirectionError
@@ -17,7 +17,7 @@ def samples(count=1500):
     w[:, 3] *= 3
     scores = np.zeros((count, len(COLUMNS)), np.float32)
     scores[:, COLUMNS.index("smile")] = w @ TRUTH + 0.1 * RANDOM.standard_normal(count)
-    return Samples(w, scores)
+    return Samples(w, scores, w[:, :4])
 
 
 def test_a_boundary_finds_the_attributes_axis():
@@ -56,3 +56,22 @@ def test_conditional_manipulation_is_orthogonal_to_every_other_normal():
     assert np.abs(np.stack(others) @ result).max() < 1e-10
     assert result @ normal > 0
     np.testing.assert_allclose(orthogonalise(normal, []), normal / np.linalg.norm(normal))
+
+
+def test_the_gentle_movement_raises_its_score_leaves_others_and_the_person():
+    random = np.random.default_rng(3)
+    w = random.standard_normal((6000, 512)).astype(np.float32)
+    scores = np.zeros((6000, len(COLUMNS)), np.float32)
+    # Age is made of three axes: one is free, one opens mouths, one makes somebody else.
+    scores[:, COLUMNS.index("age")] = 10 * (w[:, 0] + w[:, 1] + w[:, 2])
+    scores[:, COLUMNS.index("mouth_open")] = w[:, 1]
+    scores[:, COLUMNS.index("eyeglasses")] = 3 * (w[:, 3] > 1)
+    embeddings = np.stack([20 * w[:, 2], w[:, 4]], axis=1)
+    made = Samples(w, scores, embeddings)
+
+    free = fit_gently(made, "age", {})
+    kept = fit_gently(made, "age", {"mouth_open": None, "eyeglasses": 2.2})
+    assert np.linalg.norm(kept.normal) == pytest.approx(1)
+    assert free.normal[1] > 0.6 and abs(kept.normal[1]) < 0.05, "what opens mouths is left out where mouths are kept"
+    assert abs(free.normal[2]) < 0.2 * free.normal[0], "what changes the person is dear"
+    assert kept.normal[0] > 0.95 and kept.accuracy > 0.7

@@ -51,7 +51,7 @@ class LinearBench:
 def boundaries():
     pytest.importorskip("sklearn", reason="learning needs directions/requirements-learn.txt")
     w = np.random.default_rng(1).standard_normal((6000, 512)).astype(np.float32)
-    return Boundaries(Samples(w, (w @ WEIGHTS).astype(np.float32)), 0)
+    return Boundaries(Samples(w, (w @ WEIGHTS).astype(np.float32), w[:, :4]), 0)
 
 
 def test_a_boundary_is_fitted_once(boundaries):
