@@ -100,9 +100,9 @@ def rate_distortion_figure(
         )  # fmt: skip
     if metric == "lpips_alex":
         for codec in dict.fromkeys(codec for codec, _, _ in paper):
-            points = sorted((bpp * SIDE**2 / 8, lpips) for name, bpp, lpips in paper if name == codec)
+            published = sorted((bpp * SIDE**2 / 8, lpips) for name, bpp, lpips in paper if name == codec)
             figure.add_scatter(
-                x=[size for size, _ in points], y=[lpips for _, lpips in points], opacity=0.7,
+                x=[size for size, _ in published], y=[lpips for _, lpips in published], opacity=0.7,
                 name=f"{codec}, as published (other pictures)", mode="lines+markers",
                 marker={"size": 5, "symbol": "circle-open"},
                 line={"color": colour(_PAPER_CODECS.get(codec, codec.lower())), "width": 1.5, "dash": "dot"},
