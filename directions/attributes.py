@@ -165,7 +165,7 @@ _ALL = (
     Attribute("smile", 1, "smile", 0.6, ((1, 5), (2, 5)), ("mouth_open", "lipstick"), target=0.65),
     Attribute("eyeglasses", 2, "eyeglasses", 6.0, ((0, 5), (1, 5)), ("makeup", "beard"), target=2.6, present=2.2),
     Attribute("makeup", 3, "makeup", 10.0, ((5, 9), (6, 11)), ("lipstick",)),
-    Attribute("age", 4, "age", 14.0, ((0, 15),), ("lipstick", "beard", "hair"),
+    Attribute("age", 4, "age", 12.5, ((0, 15),), ("makeup", "lipstick", "beard", "hair", "eyes", "brows", "gaze"),
               limits=(-1.0, 1.0), why=f"it is somebody else; {_SEEN}", gentle=True),
     Attribute("yaw", 5, "yaw", 16.0, ((0, 3), (0, 4)), ("makeup", "lipstick", "beard", "shading"),
               label="Head yaw", limits=(-1.0, 1.0), why=f"the far cheek is smeared; {_SEEN}"),
@@ -209,7 +209,7 @@ _MANNERS = {
         Way(paint=1.0), Way(paint=0.4), _LIPS,
         paints=(("lips", _LIPS, (-0.08, -0.3, -0.2)), ("lids", _LIDS, (-0.3, -0.33, -0.3)), ("skin", _CHEEKS, _ROSY)),
     ),
-    "age": Manner(Way(1.1, 0.42), Way(0.62, 0.36), ((0.5, 0.5, 0.42, 0.52),), 0.3),
+    "age": Manner(Way(1.0, 0.3), Way(0.82, 0.33), ((0.5, 0.5, 0.42, 0.52),), 0.3),
     "yaw": Manner(Way(0.5, 0.05, warp=1.1), Way(0.5, 0.15, warp=1.0), _HEAD, 0.4, turn=(-33.0, 0.0)),
     "mouth_open": Manner(
         Way(1.0, 0.65, warp=1.0), Way(1.0, 0.65), ((0.5, 0.76, 0.18, 0.16),), 0.1, drags=((_CHIN, (0.0, 0.015)),)
