@@ -36,22 +36,26 @@ class PreparedValues:
             key: what it is of.
             make: gives the value, never None, where it is not remembered; nobody may change it.
         """
-        value = self.known(session, key)
+        example = _example(session)
+        value = self._known(example, key)
         if value is None:
             value = make()
-            self._remember(session, key, value)
+            self._remember(example, key, value)
         return value
 
     def known(self, session: Session, key: Hashable) -> Any | None:
         """The value if it is remembered, else None."""
+        return self._known(_example(session), key)
+
+    def _known(self, example: str, key: Hashable) -> Any | None:
         with self._lock:
-            value = self._values.get((_example(session), key))
+            value = self._values.get((example, key))
             if value is not None:
-                self._values.move_to_end((_example(session), key))
+                self._values.move_to_end((example, key))
         return value
 
-    def _remember(self, session: Session, key: Hashable, value: object) -> None:
-        if not (example := _example(session)):
+    def _remember(self, example: str, key: Hashable, value: object) -> None:
+        if not example:
             return
         with self._lock:
             self._values[example, key] = value

@@ -5,8 +5,8 @@ a clear effect. Each has a place in the face where it acts, see ``hsc/editing/ED
 
     movements = directions.movements({"smile": 0.8, "eyeglasses": 1.0})      # what Codec.edit applies
 
-They are learned in W as InterFaceGAN does (Shen et al. 2020, arXiv:1907.10786); ``python -m directions``
-lists, learns and evaluates them.
+They are learned in W as InterFaceGAN does (Shen et al. 2020, arXiv:1907.10786), age more gently
+(:func:`directions.fit.fit_gently`); ``python -m directions`` lists, learns and evaluates them.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def list_(verbose: bool) -> None:
         low, high = direction.range
         layers = f"{direction.layers[0]}-{direction.layers[-1]}"
         accuracy = direction.metadata["svm_accuracy"]
-        click.echo(f"{direction.id:3}  {name:15} {low:+.1f} to {high:+.1f}  layers {layers:5}  SVM {accuracy:.1%}")
+        click.echo(f"{direction.id:3}  {name:15} {low:+.1f} to {high:+.1f}  layers {layers:5}  accuracy {accuracy:.1%}")
         if verbose:
             effects = direction.metadata["side_effects"].get("+1.0", {})
             click.echo("     " + ", ".join(f"{key} {value:+.2f}" for key, value in effects.items()))

@@ -27,7 +27,8 @@ class Boundary:
     Attributes:
         normal: ``(512,)`` float64, unit length, towards more of the attribute.
         accuracy: share of held-out extremes on the right side.
-        positives, negatives: how many extremes there were of each kind, held-out ones included.
+        positives, negatives: how many extremes there were of each kind, held-out ones included; of :func:`fit_gently`,
+            which is fitted to all samples, held-out ones alone.
     """
 
     normal: np.ndarray
@@ -104,11 +105,17 @@ def fit_gently(
 
     Args:
         keep: other scores, each with the value above which its attribute is there, or None for a score that has none.
-        share: part of the samples at each end that :attr:`Boundary.accuracy` is measured on.
+        share: part of the held-out samples at each end that :attr:`Boundary.accuracy` is of: those beyond the median
+            along d.
 
     Returns:
         The boundary that is orthogonal to d; a fifth of the samples is held out.
+
+    Raises:
+        DirectionError: there are too few samples.
     """
+    if share * len(samples) < _MINIMUM:
+        raise DirectionError(f"There are too few samples for '{column}': {len(samples)}.")
     held, chosen = np.split(np.random.default_rng(seed).permutation(len(samples)), [len(samples) // 5])
     centre = samples.w[chosen].mean(0)
     x = samples.w[chosen].astype(np.float64) - centre

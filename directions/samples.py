@@ -24,6 +24,7 @@ from PIL import Image
 from directions.parallel import each
 from directions.scorers import COLUMNS
 from hsc.errors import DirectionError
+from hsc.metrics.identity import network_name
 
 if TYPE_CHECKING:
     from directions.render import PreviewRenderer
@@ -76,7 +77,7 @@ class SampleStore:
     @property
     def folder(self) -> Path:
         """Where the batches are."""
-        return self.parent / f"samples-{self.generator_id}-{self.seed}-v{SCORING}"
+        return self.parent / f"samples-{self.generator_id}-{self.seed}-v{SCORING}-{network_name()}"
 
     def path(self, batch: int) -> Path:
         """File of a batch."""

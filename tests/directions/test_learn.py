@@ -79,6 +79,16 @@ def test_a_learned_direction_does_what_it_should_and_little_else(boundaries, tmp
     assert set(direction.metadata["side_effects"]) == {"-1.5", "-1.0", "-0.5", "+0.5", "+1.0", "+1.5"}
 
 
+def test_what_is_learned_gently_moves_all_layers_and_leaves_what_it_keeps(boundaries, tmp_path):
+    direction, attribute = learn("age", boundaries, LinearBench()), ATTRIBUTES["age"]
+    library.write(tmp_path, direction)
+    means = LinearBench().try_shift(direction.array).means()
+    assert attribute.gentle and direction.layers == tuple(range(16))
+    assert means["age"] == pytest.approx(attribute.goal, rel=0.05)
+    assert side_effect(means, attribute.keep) < 0.4, "wider mouths, which come with age in this world, among it"
+    assert "ridge" in library.load("age", tmp_path).metadata["provenance"]["method"]
+
+
 def test_calibration_brings_strength_1_to_the_goal(tmp_path):
     attribute, shipped = ATTRIBUTES["mouth_open"], directions.load("mouth_open")
     weights = WEIGHTS[:, COLUMNS.index("mouth_open")]

@@ -234,3 +234,11 @@ def test_one_face_that_is_found_twice_is_one() -> None:
             box = (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
             again.append(alignment.Face(box, alignment.locate(both, box), face.score / 2))
     assert sorted(alignment._distinct([*again, *faces]), key=faces.index) == faces
+
+
+def test_models_that_were_let_go_are_there_again_when_a_face_is_looked_for(photo: Image.Image) -> None:
+    before = alignment.detect(photo)
+    alignment.release_models()
+    assert alignment._models.cache_info().currsize == 0
+    after = alignment.detect(photo)
+    assert [face.box for face in after] == [face.box for face in before]
