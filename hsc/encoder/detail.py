@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import torch
 from PIL import Image
@@ -27,6 +29,7 @@ from hsc.networks import DetailCompressionNetwork, SemanticContextEncoder
 from hsc.networks.detail import PICTURE
 from hsc.networks.entropy_tables import detail_quality, quality_value
 from hsc.networks.hsc_networks import DETAIL_LEVEL
+from hsc.runtime.branches import side_by_side
 
 SIDE = 4 * 2**DETAIL_LEVEL
 """Side of the features that detail changes."""
@@ -108,13 +111,14 @@ class DetailEncoder:
         """
         given = features.to(self._generator.precision)
         of_features, of_codes = torch.zeros_like(features), torch.zeros_like(codes)
-        for index in range(len(self._targets)):
-            band = self._band(index)
-            with torch.enable_grad():
-                leaves = [x.clone().requires_grad_(True) for x in (given[:, :, band], codes)]
-                parts = torch.autograd.grad(self._distortion(index, *leaves) * SIDE**2, leaves)
-            of_features[:, :, band] += parts[0].float()
-            of_codes += parts[1]
+
+        @torch.enable_grad()
+        def of_bands(indexes: range) -> list[tuple[Tensor, ...]]:
+            return [self._band_gradient(index, given, codes) for index in indexes]
+
+        for index, (asked, own) in enumerate(self._each_band(of_bands)):
+            of_features[:, :, self._band(index)] += asked.float()
+            of_codes += own
         return of_features, of_codes
 
     @torch.no_grad()
@@ -133,8 +137,22 @@ class DetailEncoder:
         features = self._generator.synthesize_features(codes, DETAIL_LEVEL, feature, level)
         if detail is not None:
             features = features + detail.to(features.dtype)
-        bands = [features[:, :, self._band(index)] for index in range(len(self._targets))]
-        return float(sum(self._distortion(index, band, codes) for index, band in enumerate(bands)))
+
+        @torch.no_grad()
+        def of_bands(indexes: range) -> list[Tensor]:
+            return [self._distortion(index, features[:, :, self._band(index)], codes) for index in indexes]
+
+        return float(sum(self._each_band(of_bands)))
+
+    def _each_band(self, work: Callable[[range], list[Any]]) -> list[Any]:
+        """What is made of bands, some of them in each of two branches."""
+        count = len(self._targets)
+        branches = [partial(work, indexes) for indexes in (range(count // 2), range(count // 2, count))]
+        return [made for branch in side_by_side(*branches) for made in branch]
+
+    def _band_gradient(self, index: int, features: Tensor, codes: Tensor) -> tuple[Tensor, ...]:
+        leaves = [x.detach().clone().requires_grad_(True) for x in (features[:, :, self._band(index)], codes)]
+        return torch.autograd.grad(self._distortion(index, *leaves) * SIDE**2, leaves)
 
     def _band(self, index: int) -> slice:
         """Rows of features that one of the targets needs."""

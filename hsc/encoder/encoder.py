@@ -15,7 +15,7 @@ from hsc.encoder.latents import Latents, analyse, invert
 from hsc.encoder.objective import DistortionModel
 from hsc.encoder.presets import DEFAULT, Preset
 from hsc.encoder.quantisation import quantise, write
-from hsc.encoder.rate_control import Fit, fit
+from hsc.encoder.rate_control import Fit, fit, fit_layers
 from hsc.encoder.refinement import refine
 from hsc.networks.entropy_tables import QUALITIES
 from hsc.runtime.turns import ENCODING
@@ -135,15 +135,15 @@ class Encoder:
 
     def _plan(self, first: Latents, fitted: Fit, max_bytes: int, preset: Preset) -> _Plan:
         detail, settings = preset.detail, preset.rate_control
-        guess = max(fitted.quality - settings.refinement_cost, 0)
         if self.context.networks.detail is None or max_bytes < detail.min_bytes:
+            guess = max(fitted.quality - settings.refinement_cost, 0)
             return _Plan(first, fitted.quality, fitted.layers, guess=guess)
         first = replace(first, rdoq=preset.rate_price.rdoq)
         budget = round(detail.other_bytes + detail.other_share * max_bytes)
         near = max(fitted.quality - round(settings.doubling * math.log2(max_bytes / budget)), 0)
         start = fit(self.context, first, budget, settings, near, settings.enough).quality
         iterations = detail.few_iterations if max_bytes < detail.few_below else detail.iterations
-        return _Plan(first, start, self.context.networks.layers, iterations, guess)
+        return _Plan(first, start, self.context.networks.layers, iterations, fitted.quality)
 
     def _distortion(self, image: Image.Image, plan: _Plan, preset: Preset) -> DistortionModel:
         weights = preset.preview_distortion
@@ -172,10 +172,11 @@ class Encoder:
             return fit(context, latents, max_bytes, settings, plan.guess if latents.detail is None else plan.quality)
         # A face that lacks its last layers looks worse than one that was moved less.
         for share in settings.kept_shares:
-            fitted = fit(context, plan.first.towards(latents, share), max_bytes, settings, plan.guess)
-            if fitted.layers >= plan.layers:
-                break
-        return fitted
+            moved = plan.first.towards(latents, share)
+            fitted = fit_layers(context, moved, max_bytes, plan.layers, settings, plan.guess)
+            if fitted is not None:
+                return fitted
+        return fit(context, plan.first, max_bytes, settings, plan.guess)
 
     def _measure(self, judge: DistortionModel | DetailEncoder, fitted: Fit, data: bytes) -> float:
         """How a file's restoration differs from the photo, as ``judge`` measures it."""

@@ -21,6 +21,7 @@ from hsc.generator.preview_head import PREVIEW_LEVEL, PREVIEW_SIZE
 from hsc.imaging import images
 from hsc.metrics.lpips import LPIPS
 from hsc.networks.hsc_networks import DETAIL_LEVEL
+from hsc.runtime.branches import side_by_side
 
 
 def colour_distance(picture: Tensor, target: Tensor, patch: int = DEFAULT.preview_distortion.colour_patch) -> Tensor:
@@ -92,25 +93,35 @@ class DistortionModel:
     def __call__(self, coded: CodedLatents) -> DistortionGradient:
         feature, codes = (tensor.detach().requires_grad_(True) for tensor in (coded.features[-1], coded.codes))
         trunk = self._generator.synthesize_features(codes, PREVIEW_LEVEL, feature, self._level)
-        # Windows and preview go back to here one after the other, so that only one of them is in memory.
-        middle = trunk.detach().requires_grad_(True)
+        middle = trunk.detach()
         corners = tuple(
             crops.corner(self._windows + index, self._weights.window) for index in range(self._weights.windows)
         )
-        seen = self._seen_through(corners) if self._windows else self._measured[1]
-        self._windows += len(corners)
-        parts = self._surroundings(middle.detach(), corners).requires_grad_(True)
-        texture = self._texture_distortion(parts, codes, corners, seen)
-        texture.backward()
-        picture = self._render_preview(middle, codes)
-        whole = self._preview_distortion(picture)
-        whole.backward()
+        begun, self._windows = self._windows > 0, self._windows + len(corners)
+
+        @torch.enable_grad()
+        def through_windows() -> tuple[Tensor, ...]:
+            leaves = [self._surroundings(middle, corners).requires_grad_(True), codes.detach().requires_grad_(True)]
+            seen = self._seen_through(corners) if begun else self._measured[1]
+            texture = self._texture_distortion(*leaves, corners, seen)
+            return texture.detach(), *torch.autograd.grad(texture, leaves)
+
+        @torch.enable_grad()
+        def as_a_whole() -> tuple[Tensor, ...]:
+            leaves = [leaf.detach().requires_grad_(True) for leaf in (middle, codes)]
+            picture = self._preview(*leaves)
+            whole = self._preview_distortion(picture)
+            return whole.detach(), picture.detach(), *torch.autograd.grad(whole, leaves)
+
+        windows, preview = side_by_side(through_windows, as_a_whole)
+        (texture, of_parts, through_style), (whole, picture, of_middle, of_tone) = windows, preview
         if self.first is None:
-            self.first = float(texture.detach() + whole.detach())
-        for corner, gradient in zip(corners, parts.grad.split(1)):
-            crops.surroundings(middle.grad, corner, self._weights.window).add_(gradient)
-        seed([trunk], [middle.grad]).backward()
-        return DistortionGradient(picture.detach(), feature.grad, codes.grad)
+            self.first = float(texture + whole)
+        for corner, gradient in zip(corners, of_parts.split(1)):
+            crops.surroundings(of_middle, corner, self._weights.window).add_(gradient)
+        codes.grad = through_style + of_tone
+        seed([trunk], [of_middle]).backward()
+        return DistortionGradient(picture, feature.grad, codes.grad)
 
     @torch.no_grad()
     def measure(self, feature: Tensor, codes: Tensor, detail: Tensor | None = None) -> float:
@@ -128,9 +139,11 @@ class DistortionModel:
             middle = generator.synthesize_features(codes, DETAIL_LEVEL, feature, self._level)
             middle = middle + detail.to(middle.dtype)
             trunk = generator.synthesize_features(codes, PREVIEW_LEVEL, middle, DETAIL_LEVEL)
-        distortion = self._preview_distortion(self._render_preview(trunk, codes))
         corners, seen = self._measured
-        return float(distortion + self._texture_distortion(self._surroundings(trunk, corners), codes, corners, seen))
+        parts = self._surroundings(trunk, corners)
+        texture = partial(torch.no_grad()(self._texture_distortion), parts, codes, corners, seen)
+        whole = torch.no_grad()(lambda: self._preview_distortion(self._preview(trunk, codes)))
+        return float(sum(side_by_side(texture, whole)))
 
     @cached_property
     def _measured(self) -> tuple[tuple[Corner, ...], list[Tensor]]:
@@ -164,9 +177,6 @@ class DistortionModel:
             distortion = distortion + self._weights.grid * repeated.square().mean()
         return distortion
 
-    def _render_preview(self, trunk: Tensor, codes: Tensor) -> Tensor:
-        return self._preview(trunk, codes)
-
     def _preview_distortion(self, picture: Tensor) -> Tensor:
         difference = picture - self.target
         distortion = difference.abs().mean() + self._mse * difference.square().mean()
@@ -179,17 +189,23 @@ class DistortionModel:
 def grid_pattern(windows: Tensor, period: int = crops.SCALE) -> Tensor:
     """What repeats every ``period`` pixels in grey windows, ``(B, period, period)``, around 0.
 
+    Fine structure, which is what differs from a mean over about two periods, in the mean over all periods.
+
     Args:
         windows: ``(B, 3, H, W)``, H and W multiples of the period.
     """
-    grey = windows.mean(1, keepdim=True)
-    blurred = grey
-    for size, padding in (((2 * period + 1, 1), (period, 0)), ((1, 2 * period + 1), (0, period))):
-        blurred = F.avg_pool2d(blurred, size, 1, padding, count_include_pad=False)
-    fine = (grey - blurred)[:, 0]
-    count, height, width = fine.shape
-    pattern = fine.reshape(count, height // period, period, width // period, period).mean((1, 3))
+    grey = windows.mean(1)
+    (rows, blurred_rows), (columns, blurred_columns) = (_periods(side, period, grey) for side in grey.shape[1:])
+    pattern = rows @ grey @ columns.T - blurred_rows @ grey @ blurred_columns.T
     return pattern - pattern.mean((1, 2), keepdim=True)
+
+
+def _periods(side: int, period: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Matrices ``(period, side)`` that take the mean over all periods of a line, as it is and after a box blur."""
+    place = torch.arange(side, device=like.device)
+    mean = (place % period == torch.arange(period, device=like.device)[:, None]).to(like) * (period / side)
+    box = ((place[:, None] - place).abs() <= period).to(like)
+    return mean, mean @ (box / box.sum(1, keepdim=True))
 
 
 class DistortionTarget:

@@ -123,10 +123,12 @@ class RateControl:
     """Share of the allowed bytes with which the search is content."""
     enough: float = 0.9
     """Share that it tries hard to reach, by fewer layers if need be."""
-    lowest_bytes: int = 400
+    lowest_bytes: int = 370
     """Typical size of a file of quality 0, in bytes: where the search starts."""
-    doubling: int = 64
-    """Steps of quality that double a file's size."""
+    doubling: int = 70
+    """Steps of quality that double the size of a file without detail. Log: *Fewer tries*."""
+    doubling_with_detail: int = 28
+    """Those of a file with it."""
     refinement_cost: int = 14
     """Steps of quality that refined latents cost in files of the same size: where the search for them starts lower."""
     kept_shares: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25, 0.0)
@@ -139,8 +141,8 @@ class Candidates:
 
     steps: int = 8
     """Of refinement."""
-    iterations: int = 2
-    """Of detail."""
+    iterations: int = 5
+    """Of detail; the last is one in any case. Log: *Fewer tries*."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,21 @@ def fit(
     Raises:
         HSCError: the budget is less than the smallest file has, or the latents are not finite.
     """
+    found = fit_layers(context, latents, max_bytes, 0, settings, guess, close)
+    assert found is not None  # a file may have no layers
+    return found
+
+
+def fit_layers(
+    context: EncoderContext,
+    latents: Latents,
+    max_bytes: int,
+    least: int,
+    settings: RateControl,
+    guess: int | None = None,
+    close: float | None = None,
+) -> Fit | None:
+    """What :func:`fit` finds, or None, which costs less to find out, where that has fewer than ``least`` layers."""
     if max_bytes < EMPTY_BYTES:
         raise HSCError(f"The smallest file has {EMPTY_BYTES} bytes; {max_bytes} is too few.")
     networks, close = context.networks, settings.close if close is None else close
@@ -62,7 +77,8 @@ def fit(
     def highest(layers: int, guess: int, lowest: int = 0) -> int | None:
         # Below that, detail costs no less: only S and F would suffer.
         lowest = max(lowest, LEAST_DETAILED if layers > networks.layers else 0)
-        return highest_quality(partial(size, layers), max_bytes, close, settings.doubling, guess, lowest)
+        doubling = settings.doubling_with_detail if layers > networks.layers else settings.doubling
+        return highest_quality(partial(size, layers), max_bytes, close, doubling, guess, lowest)
 
     layers = networks.layers + (0 if latents.detail is None else networks.detail_layers)
     if guess is None:
@@ -70,13 +86,15 @@ def fit(
     best = layers, highest(layers, guess)
     while best[1] is None:
         layers -= 1
+        if layers < least:
+            return None
         best = layers, highest(layers, guess if layers >= networks.layers else 0) if layers else 0
     while size(*best) < settings.enough * max_bytes and best[1] < QUALITIES - 1 and layers > 1:
         layers -= 1
         other = layers, highest(layers, best[1], best[1])
         best = max(best, other, key=lambda each: size(*each))
     layers, quality = best
-    return Fit(tried[quality], layers)
+    return Fit(tried[quality], layers) if layers >= least else None
 
 
 def highest_quality(

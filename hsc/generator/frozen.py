@@ -193,8 +193,8 @@ class _StyledConvolution(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor, style: Tensor | None, layer: _Layer, noise: Tensor) -> Tensor:
         kernel = layer.depthwise if style is None else layer.depthwise * style[:, None, None, None]
         made = _depthwise(features, kernel).flatten(0, 2)
-        made = torch.addmm(layer.bias, made, layer.weight.T).view(*features.shape[:3], -1)
-        F.leaky_relu_(made.add_(noise), SLOPE)
+        made = torch.add(noise, layer.bias).flatten(0, 2).addmm_(made, layer.weight.T)
+        made = F.leaky_relu_(made.view(*features.shape[:3], -1), SLOPE)
         ctx.layer = layer
         ctx.save_for_backward(made, style, None if style is None else features)
         return made
@@ -204,11 +204,13 @@ class _StyledConvolution(torch.autograd.Function):
         made, style, features = ctx.saved_tensors
         gradient = torch.ops.aten.leaky_relu_backward(gradient.contiguous(), made, SLOPE, True)
         gradient = (gradient.flatten(0, 2) @ ctx.layer.weight).view(*made.shape[:3], -1)
-        gradient = _depthwise(gradient, ctx.layer.flipped)
         if style is None:
-            return gradient, None, None, None
-        of_style = (gradient * features).sum((0, 1, 2)) if ctx.needs_input_grad[1] else None
-        return gradient * style, of_style, None, None
+            return _depthwise(gradient, ctx.layer.flipped), None, None, None
+        gradient = _depthwise(gradient, ctx.layer.flipped * style[:, None, None, None])
+        of_style = None
+        if ctx.needs_input_grad[1]:  # nothing comes through a channel whose style is 0
+            of_style = (gradient * features).sum((0, 1, 2)) / style.masked_fill(style == 0, 1)
+        return gradient, of_style, None, None
 
 
 def _depthwise(features: Tensor, kernel: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # mallopt(3)
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8  # mallopt(3)
 _kept = False
 
 
@@ -34,6 +34,7 @@ def keep_memory() -> None:
     mallopt(_MMAP_THRESHOLD, 1 << 30)
     mallopt(_TRIM_THRESHOLD, 1 << 30)
     mallopt(_TOP_PAD, 1 << 26)
+    mallopt(_ARENA_MAX, 2)  # threads of branches would keep what they freed, each in a heap of its own
     _kept = True
 
 
